@@ -1,0 +1,259 @@
+//! The inventory: what exists, as the log itself showed it — workloads, services, who owns what, which account runs as which role.
+//!
+//! Invariant: filling it in any order, and merging any split, gives the same inventory; resolving against it is pure.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use super::pod::{Pod, PodBasis, Workload};
+
+/// How many violations are kept by namespace.
+pub const POD_VIOLATIONS_MAX: usize = 5;
+
+/// An object of a cluster by namespace and name.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Place {
+    /// The cluster.
+    pub cluster: String,
+    /// The namespace; empty for cluster-scoped objects.
+    pub namespace: String,
+    /// The name.
+    pub name: String,
+}
+
+/// A port of a Service.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ServicePort {
+    /// Empty for none.
+    pub name: String,
+    /// The port of the Service.
+    pub port: i64,
+    /// A number or a container port's name; empty means the same as `port`.
+    pub target_port: String,
+    /// `TCP`, `UDP` or `SCTP`.
+    pub protocol: String,
+}
+
+/// Something that a record showed to exist.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Fact {
+    /// A workload's pods look like this.
+    Workload {
+        /// Cluster and namespace.
+        cluster: String,
+        /// Its namespace.
+        namespace: String,
+        /// The owner of the pods.
+        workload: Workload,
+        /// A pod of it or its template.
+        pod: Box<Pod>,
+        /// Where `pod` was read from.
+        basis: PodBasis,
+    },
+    /// A Service.
+    Service {
+        /// Where it stands.
+        place: Place,
+        /// What pods it selects; empty selects none.
+        selector: BTreeMap<String, String>,
+        /// Its ports.
+        ports: Vec<ServicePort>,
+    },
+    /// An Ingress sends traffic to these Services of its namespace.
+    Ingress {
+        /// Where it stands.
+        place: Place,
+        /// Names of Services.
+        services: BTreeSet<String>,
+    },
+    /// A namespace and its labels.
+    Namespace {
+        /// The cluster.
+        cluster: String,
+        /// The name.
+        name: String,
+        /// Its labels.
+        labels: BTreeMap<String, String>,
+    },
+    /// A Kubernetes service account assumed this role (IRSA), by AWS's word or by its annotation.
+    ServiceAccountRole {
+        /// Namespace of the service account.
+        namespace: String,
+        /// Its name.
+        name: String,
+        /// The role's ARN.
+        role_arn: String,
+    },
+    /// The API server wrote that a pod violates the level that its namespace audits: evidence even without a body.
+    PodViolation {
+        /// The cluster.
+        cluster: String,
+        /// The namespace.
+        namespace: String,
+        /// The annotation's text, such as `would violate PodSecurity "restricted:latest": ...`; hostile text inside.
+        violation: String,
+    },
+    /// A KMS alias names a key.
+    KeyAlias {
+        /// `arn:...:alias/NAME`.
+        alias_arn: String,
+        /// `arn:...:key/ID`.
+        key_arn: String,
+    },
+}
+
+/// A workload, as best seen.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WorkloadSeen {
+    /// The most trustworthy spec seen; among equals the greatest in order, so that order of reading doesn't matter.
+    pub pod: Pod,
+    /// Where it was read from.
+    pub basis: PodBasis,
+}
+
+/// Everything that was seen to exist.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Inventory {
+    /// Workloads. A list of pairs on the wire, since JSON keys are texts.
+    #[serde(with = "pairs")]
+    pub workloads: BTreeMap<(Place, String), WorkloadSeen>,
+    /// Services: selector and ports.
+    #[serde(with = "pairs")]
+    pub services: BTreeMap<Place, (BTreeMap<String, String>, Vec<ServicePort>)>,
+    /// Services behind each Ingress.
+    #[serde(with = "pairs")]
+    pub ingresses: BTreeMap<Place, BTreeSet<String>>,
+    /// Namespaces and their labels.
+    #[serde(with = "pairs")]
+    pub namespaces: BTreeMap<(String, String), BTreeMap<String, String>>,
+    /// (namespace, service account) to role ARNs.
+    #[serde(with = "pairs")]
+    pub service_account_roles: BTreeMap<(String, String), BTreeSet<String>>,
+    /// (cluster, namespace) to what the API server wrote of pods there, the first few in order.
+    #[serde(with = "pairs")]
+    pub pod_violations: BTreeMap<(String, String), BTreeSet<String>>,
+    /// Alias ARN to key ARNs.
+    pub key_aliases: BTreeMap<String, BTreeSet<String>>,
+}
+
+impl Inventory {
+    /// Takes in one fact.
+    pub fn insert(&mut self, fact: &Fact) {
+        match fact {
+            Fact::Workload { cluster, namespace, workload, pod, basis } => {
+                let place = Place { cluster: cluster.clone(), namespace: namespace.clone(), name: workload.name.clone() };
+                let seen = WorkloadSeen { pod: (**pod).clone(), basis: *basis };
+                keep_greatest(&mut self.workloads, (place, workload.kind.clone()), seen, |seen| (seen.basis, seen.pod.clone()));
+            }
+            Fact::Service { place, selector, ports } => {
+                keep_greatest(&mut self.services, place.clone(), (selector.clone(), ports.clone()), Clone::clone);
+            }
+            Fact::Ingress { place, services } => {
+                self.ingresses.entry(place.clone()).or_default().extend(services.iter().cloned());
+            }
+            Fact::Namespace { cluster, name, labels } => {
+                self.namespaces.entry((cluster.clone(), name.clone())).or_default().extend(labels.clone());
+            }
+            Fact::ServiceAccountRole { namespace, name, role_arn } => {
+                let roles = self.service_account_roles.entry((namespace.clone(), name.clone())).or_default();
+                roles.insert(role_arn.clone());
+            }
+            Fact::PodViolation { cluster, namespace, violation } => {
+                let violations = self.pod_violations.entry((cluster.clone(), namespace.clone())).or_default();
+                violations.insert(violation.clone());
+                while violations.len() > POD_VIOLATIONS_MAX {
+                    violations.pop_last();
+                }
+            }
+            Fact::KeyAlias { alias_arn, key_arn } => {
+                self.key_aliases.entry(alias_arn.clone()).or_default().insert(key_arn.clone());
+            }
+        }
+    }
+
+    /// Every fact, in a fixed order; inserting them all gives this inventory again.
+    pub fn facts(&self) -> impl Iterator<Item = Fact> {
+        let workloads = self.workloads.iter().map(|((place, kind), seen)| Fact::Workload {
+            cluster: place.cluster.clone(),
+            namespace: place.namespace.clone(),
+            workload: Workload { kind: kind.clone(), name: place.name.clone() },
+            pod: Box::new(seen.pod.clone()),
+            basis: seen.basis,
+        });
+        let services = self.services.iter().map(|(place, (selector, ports))| Fact::Service {
+            place: place.clone(),
+            selector: selector.clone(),
+            ports: ports.clone(),
+        });
+        let ingresses =
+            self.ingresses.iter().map(|(place, services)| Fact::Ingress { place: place.clone(), services: services.clone() });
+        let namespaces = self.namespaces.iter().map(|((cluster, name), labels)| Fact::Namespace {
+            cluster: cluster.clone(),
+            name: name.clone(),
+            labels: labels.clone(),
+        });
+        let roles = self.service_account_roles.iter().flat_map(|((namespace, name), roles)| {
+            roles.iter().map(|role_arn| Fact::ServiceAccountRole {
+                namespace: namespace.clone(),
+                name: name.clone(),
+                role_arn: role_arn.clone(),
+            })
+        });
+        let aliases = self.key_aliases.iter().flat_map(|(alias_arn, keys)| {
+            keys.iter().map(|key_arn| Fact::KeyAlias { alias_arn: alias_arn.clone(), key_arn: key_arn.clone() })
+        });
+        let violations = self.pod_violations.iter().flat_map(|((cluster, namespace), violations)| {
+            violations.iter().map(|violation| Fact::PodViolation {
+                cluster: cluster.clone(),
+                namespace: namespace.clone(),
+                violation: violation.clone(),
+            })
+        });
+        workloads.chain(services).chain(ingresses).chain(namespaces).chain(roles).chain(violations).chain(aliases)
+    }
+
+    /// Takes in another inventory.
+    pub fn merge(&mut self, other: &Inventory) {
+        for fact in other.facts() {
+            self.insert(&fact);
+        }
+    }
+}
+
+fn keep_greatest<K: Ord, V, R: Ord>(map: &mut BTreeMap<K, V>, key: K, value: V, rank: impl Fn(&V) -> R) {
+    match map.entry(key) {
+        std::collections::btree_map::Entry::Vacant(place) => {
+            place.insert(value);
+        }
+        std::collections::btree_map::Entry::Occupied(mut kept) => {
+            if rank(&value) > rank(kept.get()) {
+                kept.insert(value);
+            }
+        }
+    }
+}
+
+/// Maps whose keys are no texts travel as lists of pairs.
+pub(super) mod pairs {
+    use std::collections::BTreeMap;
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(in crate::access) fn serialize<K: Serialize, V: Serialize, S: Serializer>(
+        map: &BTreeMap<K, V>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(map)
+    }
+
+    pub(in crate::access) fn deserialize<'de, K, V, D>(deserializer: D) -> Result<BTreeMap<K, V>, D::Error>
+    where
+        K: Deserialize<'de> + Ord,
+        V: Deserialize<'de>,
+        D: Deserializer<'de>,
+    {
+        Ok(Vec::<(K, V)>::deserialize(deserializer)?.into_iter().collect())
+    }
+}

@@ -1,0 +1,17 @@
+//! The language of observed access: who asked for what, when, with what outcome, and what could not be seen.
+
+pub mod aws;
+pub mod blind;
+pub mod coverage;
+pub mod days;
+pub mod evidence;
+pub mod identity;
+pub mod inventory;
+pub mod kube;
+pub mod ledger;
+pub mod observation;
+pub mod pod;
+pub mod profile;
+pub mod request;
+pub mod shape;
+pub mod survey;

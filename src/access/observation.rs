@@ -1,0 +1,164 @@
+//! An observation: a request seen in a log, borrowed from what was read, with outcome, time and origin; and how every record ends.
+//!
+//! Invariant: every record read ends as exactly one [`Record`], so that the sums equal the number of records.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::coverage::Sighting;
+use super::identity::Identity;
+use super::inventory::Fact;
+use super::request::Request;
+
+/// What the platform answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// Authorized, and done.
+    Allowed,
+    /// Authorized, as far as can be told, but failed afterwards: not found, conflict, validation.
+    Failed,
+    /// Authorization said no. Never evidence for a grant.
+    Refused,
+    /// Says nothing about authorization: throttled, expired credentials, server error.
+    Unknown,
+}
+
+/// Where a record stood.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Origin<'a> {
+    /// The input as named by the user; standard input is `-`.
+    pub file: &'a str,
+    /// The record's number in that file, from 1.
+    pub record: u64,
+}
+
+/// A request seen in a log.
+#[derive(Debug, Clone, Copy)]
+pub struct Observation<'a> {
+    /// Who asked.
+    pub identity: &'a Identity,
+    /// The Kubernetes groups of the asker; empty for AWS.
+    pub groups: &'a [String],
+    /// What was asked.
+    pub request: &'a Request,
+    /// Whether the record states this request or it follows from it by a named rule.
+    pub basis: &'a Basis,
+    /// The answer.
+    pub outcome: Outcome,
+    /// When it was asked.
+    pub time: Timestamp,
+    /// eventID or auditID; empty where there is none.
+    pub id: &'a str,
+    /// Where the record stood.
+    pub origin: Origin<'a>,
+}
+
+/// How a request follows from its record.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Basis {
+    /// The record states the request.
+    Stated,
+    /// The platform also asks for this one when the stated one is made; names the rule in a few words.
+    Implied(String),
+}
+
+/// Why a record is passed over. The list is closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Skip {
+    /// The same id and the same content was read before.
+    Duplicate,
+    /// Another stage of a request that is already counted.
+    Stage,
+    /// A CloudTrail digest.
+    Digest,
+    /// A CloudTrail Insights event.
+    Insight,
+    /// A CloudTrail aggregated event.
+    Aggregated,
+    /// A CloudTrail network activity event: repeats a management or data event.
+    NetworkActivity,
+    /// A CloudTrail addendum that says the same as the event it updates, or that event after it.
+    Addendum,
+    /// An AWS service event or console sign-in: no API call that IAM authorizes.
+    ServiceEvent,
+    /// An event that needs no permission.
+    Permissionless,
+    /// A subscription's control message.
+    Control,
+    /// Outside `--since` and `--until`.
+    OutsideWindow,
+}
+
+/// Why a record cannot be used. The list is closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Reject {
+    /// Not JSON, or not valid JSON.
+    Malformed,
+    /// The input ends in the middle of it.
+    Truncated,
+    /// Larger than the limit for one record.
+    TooLarge,
+    /// Nested deeper than the limit.
+    TooDeep,
+    /// JSON, but no record of a kind that tightfit reads.
+    Foreign,
+    /// A field that must be there is missing or has the wrong type.
+    Field,
+    /// The wrapper around it could not be opened (base64, gzip, an inner JSON text).
+    Wrapper,
+}
+
+/// Why a record's request is not decided: what stands in the way of translating it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Undecided {
+    /// No IAM action is known for this CloudTrail event (`source name`).
+    EventUnmapped(String),
+    /// No identity could be told (userIdentity type).
+    IdentityUnknown(String),
+    /// The response was never recorded, so the outcome is not known.
+    ResponseMissing,
+    /// The log form does not carry what is needed (named).
+    NotCarried(String),
+}
+
+/// How one record ended.
+#[derive(Debug, Clone)]
+pub enum Record<'a> {
+    /// Translated into one or more requests.
+    Observed(Vec<Observation<'a>>),
+    /// Read, but not translated.
+    Undecided {
+        /// Why.
+        why: &'a Undecided,
+        /// Who asked, where that is known.
+        identity: Option<&'a Identity>,
+        /// Where the record stood.
+        origin: Origin<'a>,
+    },
+    /// Passed over.
+    Skipped(Skip),
+    /// Not usable.
+    Rejected {
+        /// Why.
+        reject: Reject,
+        /// What exactly, for a person; hostile text.
+        detail: &'a str,
+        /// Where the record stood.
+        origin: Origin<'a>,
+    },
+}
+
+/// What reads a log pushes into: one call per record, then what else the record showed.
+pub trait Sink {
+    /// One record ended.
+    fn record(&mut self, record: &Record<'_>);
+    /// A record showed that something exists.
+    fn fact(&mut self, fact: &Fact);
+    /// A record was seen; says what the recording can show.
+    fn sighting(&mut self, sighting: &Sighting);
+}

@@ -1,0 +1,165 @@
+//! The profile: everything seen, aggregated by identity and request; what synthesis writes policies from.
+//!
+//! Invariant: merging any split of a log, in any order, gives the profile of the whole log.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::aws::Context;
+use super::coverage::Coverage;
+use super::days::Days;
+use super::evidence::Evidence;
+use super::identity::Identity;
+use super::inventory::Inventory;
+use super::ledger::Ledger;
+use super::observation::{Basis, Outcome};
+use super::request::RequestKey;
+
+/// How often and when one request ended in one way.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tally {
+    /// How many records.
+    pub count: u64,
+    /// The earliest.
+    pub first: Timestamp,
+    /// The latest.
+    pub last: Timestamp,
+    /// The days it was seen on.
+    pub days: Days,
+    /// Which records.
+    pub evidence: Evidence,
+}
+
+impl Tally {
+    /// Takes in another tally of the same request and outcome.
+    pub fn merge(&mut self, other: &Tally) {
+        self.count += other.count;
+        self.first = self.first.min(other.first);
+        self.last = self.last.max(other.last);
+        self.days.merge(&other.days);
+        self.evidence.merge(&other.evidence);
+    }
+}
+
+/// How many values are kept per condition key.
+pub const VALUES_MAX: usize = 16;
+
+/// The values of one condition key over all records of a request, capped.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Values {
+    /// The smallest [`VALUES_MAX`] values, in order.
+    pub values: BTreeSet<String>,
+    /// Whether there were more than are kept.
+    pub more: bool,
+    /// How many records carried the key.
+    pub present: u64,
+}
+
+impl Values {
+    /// Takes in the values of another part.
+    pub fn merge(&mut self, other: &Values) {
+        self.values.extend(other.values.iter().cloned());
+        self.more |= other.more;
+        self.present += other.present;
+        while self.values.len() > VALUES_MAX {
+            self.values.pop_last();
+            self.more = true;
+        }
+    }
+}
+
+/// Everything seen of one request of one identity.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Seen {
+    /// By outcome; an outcome that is absent was never seen.
+    pub outcomes: BTreeMap<Outcome, Tally>,
+    /// How the request follows from its records.
+    pub bases: BTreeSet<Basis>,
+    /// Values of condition keys.
+    pub context: BTreeMap<String, Values>,
+}
+
+impl Seen {
+    /// Records of an outcome.
+    #[must_use]
+    pub fn count(&self, outcome: Outcome) -> u64 {
+        self.outcomes.get(&outcome).map_or(0, |tally| tally.count)
+    }
+
+    /// Whether this is evidence for a grant: allowed, or failed after authorization where `failed_is_evidence`.
+    #[must_use]
+    pub fn is_evidence(&self, failed_is_evidence: bool) -> bool {
+        self.count(Outcome::Allowed) > 0 || (failed_is_evidence && self.count(Outcome::Failed) > 0)
+    }
+
+    /// Whether the record itself states the request.
+    #[must_use]
+    pub fn is_stated(&self) -> bool {
+        self.bases.contains(&Basis::Stated)
+    }
+
+    /// The context of a typical record: every key that was always of one value.
+    #[must_use]
+    pub fn constant_context(&self) -> Context {
+        let total: u64 = self.outcomes.values().map(|tally| tally.count).sum();
+        let constant = |values: &&Values| values.present == total && !values.more && values.values.len() == 1;
+        let keys = self.context.iter().filter(|(_, values)| constant(values));
+        keys.map(|(key, values)| (key.clone(), values.values.iter().cloned().collect())).collect()
+    }
+
+    /// Takes in another part of the same request.
+    pub fn merge(&mut self, other: &Seen) {
+        for (outcome, tally) in &other.outcomes {
+            match self.outcomes.entry(*outcome) {
+                std::collections::btree_map::Entry::Vacant(place) => {
+                    place.insert(tally.clone());
+                }
+                std::collections::btree_map::Entry::Occupied(mut kept) => kept.get_mut().merge(tally),
+            }
+        }
+        self.bases.extend(other.bases.iter().cloned());
+        for (key, values) in &other.context {
+            self.context.entry(key.clone()).or_default().merge(values);
+        }
+    }
+}
+
+/// One identity's part of a profile.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct IdentityProfile {
+    /// Kubernetes groups that its requests carried; empty for AWS.
+    pub groups: BTreeSet<String>,
+    /// What it asked for.
+    pub requests: BTreeMap<RequestKey, Seen>,
+}
+
+/// Everything seen.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Profile {
+    /// By identity.
+    pub identities: BTreeMap<Identity, IdentityProfile>,
+    /// What exists.
+    pub inventory: Inventory,
+    /// What the recording can show.
+    pub coverage: Coverage,
+    /// How every record ended.
+    pub ledger: Ledger,
+}
+
+impl Profile {
+    /// Takes in another profile.
+    pub fn merge(&mut self, other: &Profile) {
+        for (identity, part) in &other.identities {
+            let mine = self.identities.entry(identity.clone()).or_default();
+            mine.groups.extend(part.groups.iter().cloned());
+            for (key, seen) in &part.requests {
+                mine.requests.entry(key.clone()).or_default().merge(seen);
+            }
+        }
+        self.inventory.merge(&other.inventory);
+        self.coverage.merge(&other.coverage);
+        self.ledger.merge(&other.ledger);
+    }
+}

@@ -1,0 +1,175 @@
+//! The frame: rows of a profile as polars columns, grouped by identity, request, outcome and word of days.
+//!
+//! One row stands for at most 64 days (a word of [`Days`]), so that days merge with a bitwise or. Columns:
+//! `identity` text · `request` JSON · `outcome` text · `word` i32 · `days` u64 (bits) · `count` u64 · `first`, `last` i64
+//! (microseconds since 1970 UTC) · `evidence`, `bases`, `context` JSON.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use polars::prelude::*;
+use serde::{Serialize, de::DeserializeOwned};
+
+use super::ProfileError;
+use crate::access::days::Days;
+use crate::access::evidence::Evidence;
+use crate::access::identity::Identity;
+use crate::access::observation::{Basis, Outcome};
+use crate::access::profile::{Tally, Values};
+use crate::access::request::RequestKey;
+
+/// One identity, request and outcome.
+#[derive(Debug, Clone)]
+pub(super) struct Row {
+    pub(super) identity: Identity,
+    pub(super) request: RequestKey,
+    pub(super) outcome: Outcome,
+    pub(super) tally: Tally,
+    pub(super) bases: BTreeSet<Basis>,
+    pub(super) context: BTreeMap<String, Values>,
+}
+
+/// Columns that name a row; the rest is aggregated.
+const KEYS: [&str; 4] = ["identity", "request", "outcome", "word"];
+
+pub(super) fn frame_error(file: &str) -> impl Fn(PolarsError) -> ProfileError {
+    move |source| ProfileError::Frame { file: file.to_owned(), source: Box::new(source) }
+}
+
+fn json(value: &impl Serialize) -> String {
+    serde_json::to_string(value).unwrap_or_default()
+}
+
+/// A frame of rows; the counts and evidence of a row stand at its first word, its later words add only days.
+pub(super) fn from_rows(rows: &[Row]) -> Result<DataFrame, ProfileError> {
+    let mut keys: [Vec<String>; 3] = Default::default();
+    let (mut word, mut days, mut count) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut first, mut last) = (Vec::new(), Vec::new());
+    let mut details: [Vec<String>; 3] = Default::default();
+    for row in rows {
+        for (index, (number, bits)) in row.tally.days.words().enumerate() {
+            let spelled = [row.identity.to_string(), json(&row.request), json(&row.outcome)];
+            for (column, text) in keys.iter_mut().zip(spelled) {
+                column.push(text);
+            }
+            word.push(number);
+            days.push(bits);
+            count.push(if index == 0 { row.tally.count } else { 0 });
+            first.push(row.tally.first.as_microsecond());
+            last.push(row.tally.last.as_microsecond());
+            let spelled = match index {
+                0 => [json(&row.tally.evidence), json(&row.bases), json(&row.context)],
+                _ => [json(&Evidence::default()), "[]".to_owned(), "{}".to_owned()],
+            };
+            for (column, text) in details.iter_mut().zip(spelled) {
+                column.push(text);
+            }
+        }
+    }
+    let height = word.len();
+    let [identity, request, outcome] = keys;
+    let [evidence, bases, context] = details;
+    let columns = vec![
+        Column::new("identity".into(), identity),
+        Column::new("request".into(), request),
+        Column::new("outcome".into(), outcome),
+        Column::new("word".into(), word),
+        Column::new("days".into(), days),
+        Column::new("count".into(), count),
+        Column::new("first".into(), first),
+        Column::new("last".into(), last),
+        Column::new("evidence".into(), evidence),
+        Column::new("bases".into(), bases),
+        Column::new("context".into(), context),
+    ];
+    DataFrame::new(height, columns).map_err(frame_error(""))
+}
+
+/// Merges frames: one row for each key, counts added, times and days united, details collected into lists.
+pub(super) fn group(chunks: Vec<DataFrame>) -> Result<DataFrame, ProfileError> {
+    let chunks: Vec<LazyFrame> = chunks.into_iter().map(IntoLazy::lazy).collect();
+    let whole = concat(chunks, UnionArgs::default()).map_err(frame_error(""))?;
+    whole
+        .group_by(KEYS.map(col))
+        .agg([
+            col("days").bitwise_or(),
+            col("count").sum(),
+            col("first").min(),
+            col("last").max(),
+            col("evidence"),
+            col("bases"),
+            col("context"),
+        ])
+        .sort(KEYS, SortMultipleOptions::default())
+        .collect()
+        .map_err(frame_error(""))
+}
+
+/// The rows of a grouped frame; `file` names it in errors.
+pub(super) fn to_rows(file: &str, frame: &DataFrame) -> Result<Vec<Row>, ProfileError> {
+    let damaged = |field: &str, detail: &str| ProfileError::Damaged {
+        file: file.to_owned(),
+        field: field.to_owned(),
+        detail: detail.to_owned(),
+    };
+    let error = frame_error(file);
+    let text = |name: &str| frame.column(name).and_then(|column| column.str().cloned()).map_err(&error);
+    let number = |name: &str| frame.column(name).and_then(|column| column.i64().cloned()).map_err(&error);
+    let unsigned = |name: &str| frame.column(name).and_then(|column| column.u64().cloned()).map_err(&error);
+    let list = |name: &str| frame.column(name).and_then(|column| column.list().cloned()).map_err(&error);
+    let (identity, request, outcome) = (text("identity")?, text("request")?, text("outcome")?);
+    let word = frame.column("word").and_then(|column| column.i32().cloned()).map_err(&error)?;
+    let (days, count) = (unsigned("days")?, unsigned("count")?);
+    let (first, last) = (number("first")?, number("last")?);
+    let (evidence, bases, context) = (list("evidence")?, list("bases")?, list("context")?);
+    let mut rows = Vec::with_capacity(frame.height());
+    for index in 0..frame.height() {
+        let time = |column: &Int64Chunked, name: &str| {
+            let micros = column.get(index).ok_or_else(|| damaged(name, "is null"))?;
+            Timestamp::from_microsecond(micros).map_err(|_| damaged(name, "is out of range"))
+        };
+        let mut bits = Days::default();
+        bits.insert_word(word.get(index).unwrap_or_default(), days.get(index).unwrap_or_default());
+        let mut tally = Tally {
+            count: count.get(index).unwrap_or_default(),
+            first: time(&first, "first")?,
+            last: time(&last, "last")?,
+            days: bits,
+            evidence: Evidence::default(),
+        };
+        for part in parts::<Evidence>(file, "evidence", &evidence, index)? {
+            tally.evidence.merge(&part);
+        }
+        let mut merged: BTreeMap<String, Values> = BTreeMap::new();
+        for part in parts::<BTreeMap<String, Values>>(file, "context", &context, index)? {
+            for (key, values) in part {
+                merged.entry(key).or_default().merge(&values);
+            }
+        }
+        let identity = identity.get(index).and_then(Identity::parse).ok_or_else(|| damaged("identity", "is no identity"))?;
+        rows.push(Row {
+            identity,
+            request: parse(file, "request", request.get(index).unwrap_or_default())?,
+            outcome: parse(file, "outcome", outcome.get(index).unwrap_or_default())?,
+            tally,
+            bases: parts::<BTreeSet<Basis>>(file, "bases", &bases, index)?.into_iter().flatten().collect(),
+            context: merged,
+        });
+    }
+    Ok(rows)
+}
+
+/// The JSON texts of one list cell.
+fn parts<T: DeserializeOwned>(file: &str, field: &str, column: &ListChunked, index: usize) -> Result<Vec<T>, ProfileError> {
+    let Some(cell) = column.get_as_series(index) else { return Ok(Vec::new()) };
+    let texts = cell.str().map_err(frame_error(file))?;
+    texts.iter().flatten().map(|text| parse(file, field, text)).collect()
+}
+
+pub(super) fn parse<T: DeserializeOwned>(file: &str, field: &str, text: &str) -> Result<T, ProfileError> {
+    serde_json::from_str(text).map_err(|error| ProfileError::Damaged {
+        file: file.to_owned(),
+        field: field.to_owned(),
+        detail: error.to_string(),
+    })
+}

@@ -1,0 +1,202 @@
+//! The counting table: one row for each identity, request and outcome seen, kept in place while reading.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use indexmap::{IndexMap, IndexSet};
+use jiff::{Timestamp, Unit};
+
+use super::ProfileError;
+use super::frame::{self, Row};
+use crate::access::coverage::{Sighting, day_of};
+use crate::access::days::Days;
+use crate::access::evidence::{EventRef, Evidence};
+use crate::access::identity::Identity;
+use crate::access::inventory::Fact;
+use crate::access::observation::{Basis, Observation, Outcome, Record, Sink};
+use crate::access::profile::{IdentityProfile, Profile, Seen, Tally, Values};
+use crate::access::request::RequestKey;
+use crate::access::survey::Survey;
+
+/// Rows after which the table is handed to polars and emptied, so that memory follows the number of distinct requests.
+const TABLE_ROWS_MAX: usize = 1 << 18;
+
+/// How many Kubernetes groups are kept per identity.
+const GROUPS_MAX: usize = 64;
+
+/// The group whose members no authorizer is asked about.
+const MASTERS: &str = "system:masters";
+
+/// Collects observations into a profile.
+#[derive(Debug, Default)]
+pub struct Aggregator {
+    survey: Survey,
+    identities: IndexSet<Identity>,
+    groups: BTreeMap<Identity, BTreeSet<String>>,
+    requests: IndexSet<RequestKey>,
+    table: IndexMap<(usize, usize, Outcome), Cell>,
+    chunks: Vec<polars::prelude::DataFrame>,
+    failed: Option<ProfileError>,
+}
+
+#[derive(Debug, Clone)]
+struct Cell {
+    tally: Tally,
+    bases: BTreeSet<Basis>,
+    context: BTreeMap<String, Values>,
+}
+
+impl Aggregator {
+    fn observe(&mut self, observation: &Observation<'_>) {
+        let identity = match self.identities.get_index_of(observation.identity) {
+            Some(index) => index,
+            None => self.identities.insert_full(observation.identity.clone()).0,
+        };
+        if !observation.groups.is_empty() {
+            let groups = self.groups.entry(observation.identity.clone()).or_default();
+            groups.extend(observation.groups.iter().cloned());
+            while groups.len() > GROUPS_MAX {
+                // The one group that decides by itself is never the one that is dropped.
+                let last = groups.iter().rev().find(|group| *group != MASTERS).cloned();
+                let Some(last) = last else { break };
+                groups.remove(&last);
+            }
+        }
+        let request = self.requests.insert_full(observation.request.key()).0;
+        // Microseconds are what a stored profile keeps: the same profile whether it was stored or not.
+        let time = observation.time.round(Unit::Microsecond).unwrap_or(observation.time);
+        let origin = observation.origin;
+        let event = EventRef { time, id: observation.id.to_owned(), file: origin.file.to_owned(), record: origin.record };
+        let cell = self.table.entry((identity, request, observation.outcome)).or_insert_with(|| Cell {
+            tally: Tally { count: 0, first: time, last: time, days: Days::default(), evidence: Evidence::default() },
+            bases: BTreeSet::new(),
+            context: BTreeMap::new(),
+        });
+        cell.count(time, &event);
+        if !cell.bases.contains(observation.basis) {
+            cell.bases.insert(observation.basis.clone());
+        }
+        for (key, values) in observation.request.context().into_iter().flatten() {
+            let seen = Values { values: values.iter().cloned().collect(), more: false, present: 1 };
+            cell.context.entry(key.clone()).or_default().merge(&seen);
+        }
+        if self.table.len() >= TABLE_ROWS_MAX {
+            self.flush();
+        }
+    }
+
+    /// Hands the table to polars.
+    fn flush(&mut self) {
+        let mut rows = Vec::with_capacity(self.table.len());
+        for ((identity, request, outcome), cell) in self.table.drain(..) {
+            let (Some(identity), Some(request)) = (self.identities.get_index(identity), self.requests.get_index(request)) else {
+                continue;
+            };
+            rows.push(Row {
+                identity: identity.clone(),
+                request: request.clone(),
+                outcome,
+                tally: cell.tally,
+                bases: cell.bases,
+                context: cell.context,
+            });
+        }
+        self.requests.clear();
+        self.identities.clear();
+        match frame::from_rows(&rows) {
+            Ok(chunk) => self.chunks.push(chunk),
+            Err(error) => self.failed = Some(error),
+        }
+    }
+
+    /// The profile of everything that was pushed in.
+    ///
+    /// # Errors
+    /// When the frame engine fails.
+    pub fn finish(mut self) -> Result<Profile, ProfileError> {
+        self.flush();
+        if let Some(error) = self.failed {
+            return Err(error);
+        }
+        let frame = frame::group(self.chunks)?;
+        let mut profile = Profile {
+            identities: from_grouped(frame::to_rows("", &frame)?),
+            inventory: self.survey.inventory,
+            coverage: self.survey.coverage,
+            ledger: self.survey.ledger,
+        };
+        for (identity, groups) in self.groups {
+            profile.identities.entry(identity).or_default().groups = groups;
+        }
+        Ok(profile)
+    }
+}
+
+/// Rows of distinct (identity, request, outcome) as profiles of identities.
+pub(super) fn from_grouped(rows: Vec<Row>) -> BTreeMap<Identity, IdentityProfile> {
+    let mut identities: BTreeMap<Identity, IdentityProfile> = BTreeMap::new();
+    for row in rows {
+        let requests = &mut identities.entry(row.identity).or_default().requests;
+        let part = Seen { outcomes: BTreeMap::from([(row.outcome, row.tally)]), bases: row.bases, context: row.context };
+        requests.entry(row.request).or_default().merge(&part);
+    }
+    identities
+}
+
+impl Cell {
+    fn count(&mut self, time: Timestamp, event: &EventRef) {
+        self.tally.count += 1;
+        self.tally.first = self.tally.first.min(time);
+        self.tally.last = self.tally.last.max(time);
+        self.tally.days.insert(day_of(time));
+        self.tally.evidence.insert(event);
+    }
+}
+
+impl Sink for Aggregator {
+    fn record(&mut self, record: &Record<'_>) {
+        self.survey.record(record);
+        if let Record::Observed(observations) = record {
+            for observation in observations {
+                self.observe(observation);
+            }
+        }
+    }
+
+    fn fact(&mut self, fact: &Fact) {
+        self.survey.fact(fact);
+    }
+
+    fn sighting(&mut self, sighting: &Sighting) {
+        self.survey.sighting(sighting);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::access::kube::{KubeRequest, KubeTarget};
+    use crate::access::observation::Origin;
+    use crate::access::request::Request;
+
+    #[test]
+    fn many_groups_do_not_push_masters_out() {
+        let identity = Identity::kube_user("c", "bob");
+        let request = Request::Kube(KubeRequest { verb: "get".into(), target: KubeTarget::NonResource("/x".into()) });
+        let mut groups: Vec<String> = (0..200).map(|number| format!("g{number:03}")).collect();
+        groups.push(MASTERS.to_owned());
+        let mut aggregator = Aggregator::default();
+        aggregator.record(&Record::Observed(vec![Observation {
+            identity: &identity,
+            groups: &groups,
+            request: &request,
+            basis: &Basis::Stated,
+            outcome: Outcome::Allowed,
+            time: Timestamp::UNIX_EPOCH,
+            id: "",
+            origin: Origin { file: "f", record: 1 },
+        }]));
+        let profile = aggregator.finish().unwrap();
+        let kept = &profile.identities.get(&identity).unwrap().groups;
+        assert!(kept.len() == GROUPS_MAX && kept.contains(MASTERS) && kept.contains("g000"), "{kept:?}");
+    }
+}

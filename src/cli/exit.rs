@@ -1,0 +1,61 @@
+//! Exit codes: what a run ended as, for CI.
+
+use std::process::ExitCode;
+
+use tightfit::finding::{Finding, Severity};
+use tightfit::verdict::{Verdict, VerdictState};
+
+use crate::console::Console;
+
+/// How a run ended; the first that applies. 2 is clap's: wrong usage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// 0: done, and clean where there was a verdict.
+    Done,
+    /// 1: a named input could not be read or an output could not be written.
+    Failed,
+    /// 3: a gap, an excess or a leak.
+    NotClean,
+    /// 5: proven as far as it goes, but the recording is blind somewhere or records are undecided.
+    Incomplete,
+    /// 4: findings at or above the threshold.
+    Findings,
+    /// 130: interrupted; nothing was left half-written.
+    Interrupted,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        ExitCode::from(match exit {
+            Exit::Done => 0,
+            Exit::Failed => 1,
+            Exit::NotClean => 3,
+            Exit::Findings => 4,
+            Exit::Incomplete => 5,
+            Exit::Interrupted => 130,
+        })
+    }
+}
+
+/// The exit of a judged run. `damaged` says that a named input could not be read whole.
+pub(crate) fn of_verdict(damaged: bool, verdict: &Verdict, findings: &[Finding], threshold: Option<Severity>) -> Exit {
+    let above = threshold.is_some_and(|threshold| findings.iter().any(|finding| finding.severity >= threshold));
+    match (damaged, verdict.state()) {
+        (true, _) => Exit::Failed,
+        (false, VerdictState::NotClean) => Exit::NotClean,
+        (false, VerdictState::Incomplete) => Exit::Incomplete,
+        (false, VerdictState::Clean) if above => Exit::Findings,
+        (false, VerdictState::Clean) => Exit::Done,
+    }
+}
+
+/// Prints the error of a failed run with its causes.
+pub(crate) fn report(console: &Console, ended: anyhow::Result<Exit>) -> Exit {
+    match ended {
+        Ok(exit) => exit,
+        Err(error) => {
+            console.error(&error);
+            Exit::Failed
+        }
+    }
+}

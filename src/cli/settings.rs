@@ -1,0 +1,84 @@
+//! Settings as used: the file, then what was typed over it. The only place that reads the clock.
+
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+use tightfit::config::{Class, Config, UncheckedConfig};
+
+use crate::args::{Choose, Shape, Shared};
+
+/// The file that is read when none is named.
+const DEFAULT_FILE: &str = "tightfit.toml";
+
+/// Reads the settings file and lays the typed choice over it.
+pub(crate) fn config(shared: &Shared, choose: &Choose, shape: &Shape) -> Result<Config> {
+    let mut unchecked = match &shared.config {
+        Some(file) => read(file)?,
+        None if Path::new(DEFAULT_FILE).is_file() => read(Path::new(DEFAULT_FILE))?,
+        None => UncheckedConfig::default(),
+    };
+    unchecked.choose.identities.extend(choose.identity.iter().cloned());
+    unchecked.choose.exclude.extend(choose.exclude.iter().cloned());
+    unchecked.choose.accounts.extend(choose.account.iter().cloned());
+    unchecked.choose.namespaces.extend(choose.namespace.iter().cloned());
+    for class in &choose.class {
+        unchecked.choose.classes.insert(class_named(class)?);
+    }
+    for cluster in &choose.window.cluster {
+        let (name, glob) = cluster.split_once('=').with_context(|| format!("`--cluster {cluster}`: expected NAME=GLOB"))?;
+        unchecked.clusters.insert(name.to_owned(), glob.to_owned());
+    }
+    if shape.exact {
+        unchecked.generalize.exact = Some(true);
+    }
+    if shape.kubernetes.is_some() {
+        unchecked.kubernetes.version.clone_from(&shape.kubernetes);
+    }
+    let mut config = unchecked.check()?;
+    let now = Timestamp::now();
+    config.choose.since = choose.window.since.as_deref().map(|text| moment("--since", text, now)).transpose()?;
+    config.choose.until = choose.window.until.as_deref().map(|text| moment("--until", text, now)).transpose()?;
+    if let (Some(since), Some(until)) = (config.choose.since, config.choose.until)
+        && since >= until
+    {
+        bail!("`--since` ({since}) is not before `--until` ({until}): no record could be read");
+    }
+    Ok(config)
+}
+
+fn read(file: &Path) -> Result<UncheckedConfig> {
+    let name = file.display().to_string();
+    let text = std::fs::read_to_string(file).with_context(|| format!("settings file `{name}` cannot be read"))?;
+    Ok(UncheckedConfig::parse(&name, &text)?)
+}
+
+fn class_named(name: &str) -> Result<Class> {
+    let classes = [Class::Workload, Class::Human, Class::Ci, Class::BreakGlass, Class::System];
+    let names: Vec<&str> = classes.iter().map(|class| class.name()).collect();
+    let found = classes.iter().find(|class| class.name() == name).copied();
+    found.with_context(|| format!("`--class {name}`: expected one of {}", names.join(", ")))
+}
+
+/// A date, a timestamp, or an age such as `30d`, `12h`, `45m`.
+fn moment(option: &str, text: &str, now: Timestamp) -> Result<Timestamp> {
+    if let Ok(time) = text.parse::<Timestamp>() {
+        return Ok(time);
+    }
+    if let Ok(date) = text.parse::<Date>() {
+        return Ok(date.to_zoned(TimeZone::UTC)?.timestamp());
+    }
+    let split = text.char_indices().next_back().and_then(|(at, unit)| Some((text.get(..at)?.parse::<i64>().ok()?, unit)));
+    let age = match split {
+        Some((count, 'd')) => count.checked_mul(24).map(SignedDuration::from_hours),
+        Some((count, 'h')) => Some(SignedDuration::from_hours(count)),
+        Some((count, 'm')) => Some(SignedDuration::from_mins(count)),
+        _ => None,
+    };
+    match age.and_then(|age| now.checked_sub(age).ok()) {
+        Some(time) => Ok(time),
+        None => bail!("`{option} {text}`: expected a date (2026-11-01), a time (2026-11-01T12:00:00Z) or an age (30d, 12h, 45m)"),
+    }
+}

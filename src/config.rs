@@ -1,0 +1,481 @@
+//! Settings: as written in `tightfit.toml` ([`UncheckedConfig`]) and as used ([`Config`]), checked once.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use globset::{GlobBuilder, GlobMatcher};
+use jiff::Timestamp;
+use serde::Deserialize;
+
+use crate::access::identity::{Home, Identity, Name};
+use crate::finding::{Code, Severity};
+
+/// What is wrong with settings.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// Not TOML, an unknown key, or a value of the wrong type.
+    #[error("`{file}` is not a valid configuration")]
+    Syntax {
+        /// The file.
+        file: String,
+        /// Where and what.
+        #[source]
+        source: Box<toml::de::Error>,
+    },
+    /// A pattern that is no glob.
+    #[error("`{pattern}` in `{key}` is not a valid glob")]
+    Glob {
+        /// The key that holds it.
+        key: String,
+        /// The pattern.
+        pattern: String,
+        /// Why.
+        #[source]
+        source: globset::Error,
+    },
+    /// A value out of its range.
+    #[error("`{key}` = `{value}` is not usable: expected {expected}")]
+    Value {
+        /// The key.
+        key: String,
+        /// The value as written.
+        value: String,
+        /// What would do.
+        expected: String,
+    },
+}
+
+/// What kind of identity this is, for the choice of whom to write for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Class {
+    /// An application: always written for.
+    Workload,
+    /// A person.
+    Human,
+    /// A deployment pipeline.
+    Ci,
+    /// Emergency access.
+    BreakGlass,
+    /// A part of the platform: controllers, nodes, service-linked roles.
+    System,
+}
+
+impl Class {
+    /// As configuration and reports name it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Class::Workload => "workload",
+            Class::Human => "human",
+            Class::Ci => "ci",
+            Class::BreakGlass => "break-glass",
+            Class::System => "system",
+        }
+    }
+}
+
+/// `tightfit.toml`, as written. Unknown keys are errors; every key has a default.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct UncheckedConfig {
+    /// Whom to write for.
+    pub choose: UncheckedChoose,
+    /// Which identities are what: class to globs over identities; added to the built-in ones.
+    pub classes: BTreeMap<Class, Vec<String>>,
+    /// Cluster name to glob over input files.
+    pub clusters: BTreeMap<String, String>,
+    /// When names become wildcards.
+    pub generalize: UncheckedGeneralize,
+    /// What counts as evidence.
+    pub evidence: UncheckedEvidence,
+    /// The target cluster.
+    pub kubernetes: UncheckedKubernetes,
+    /// What a complete recording is.
+    pub coverage: UncheckedCoverage,
+    /// What a usable log is.
+    pub ingest: UncheckedIngest,
+    /// Finding code to severity.
+    pub findings: BTreeMap<Code, Severity>,
+}
+
+/// `[ingest]`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct UncheckedIngest {
+    /// More rejected records than this, in percent, make a run fail; 100 never does.
+    pub rejected_percent_max: Option<u8>,
+}
+
+/// `[choose]`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct UncheckedChoose {
+    /// Globs over identities; empty chooses all.
+    pub identities: Vec<String>,
+    /// Globs over identities that are left out.
+    pub exclude: Vec<String>,
+    /// Account ids; empty chooses all.
+    pub accounts: Vec<String>,
+    /// Namespaces; empty chooses all.
+    pub namespaces: Vec<String>,
+    /// Classes that are written for beside workloads.
+    pub classes: BTreeSet<Class>,
+}
+
+/// `[generalize]`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct UncheckedGeneralize {
+    /// Turns every generalization off.
+    pub exact: Option<bool>,
+    /// How many S3 keys below one prefix become `prefix/*`; at least 2.
+    pub object_keys_min: Option<u64>,
+    /// How many names that share a generated part become one pattern; at least 2.
+    pub generated_names_min: Option<u64>,
+    /// How many Kubernetes names of one resource become every name; at least 2.
+    pub kube_names_min: Option<u64>,
+}
+
+/// `[evidence]`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct UncheckedEvidence {
+    /// Whether calls that failed after authorization are evidence for a grant.
+    pub failed: Option<bool>,
+}
+
+/// `[kubernetes]`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct UncheckedKubernetes {
+    /// Minor version of production, such as `1.36`.
+    pub version: Option<String>,
+}
+
+/// `[coverage]`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct UncheckedCoverage {
+    /// Fewer days than this make the recording short.
+    pub days_min: Option<u32>,
+}
+
+/// A glob over identities or files, kept with its text.
+#[derive(Debug, Clone)]
+pub struct Pattern {
+    /// As written.
+    pub text: String,
+    matcher: GlobMatcher,
+}
+
+impl Pattern {
+    /// A glob in which `*` also matches `/` and `:`.
+    ///
+    /// # Errors
+    /// When `text` is no glob; `key` names the setting in the message.
+    pub fn new(key: &str, text: &str) -> Result<Self, ConfigError> {
+        let glob = GlobBuilder::new(text)
+            .literal_separator(false)
+            .backslash_escape(true)
+            .build()
+            .map_err(|source| ConfigError::Glob { key: key.to_owned(), pattern: text.to_owned(), source })?;
+        Ok(Pattern { text: text.to_owned(), matcher: glob.compile_matcher() })
+    }
+
+    /// Whether the whole text matches.
+    #[must_use]
+    pub fn matches(&self, text: &str) -> bool {
+        self.matcher.is_match(text)
+    }
+
+    /// Whether it matches an identity by its full form, its short name, or `namespace/name`, `namespace:name`.
+    #[must_use]
+    pub fn matches_identity(&self, identity: &Identity) -> bool {
+        let in_namespace = if let Name::ServiceAccount { namespace, name } = &identity.name {
+            let forms = [
+                format!("{namespace}/{name}"),
+                format!("{namespace}:{name}"),
+                format!("system:serviceaccount:{namespace}:{name}"),
+            ];
+            forms.iter().any(|form| self.matches(form))
+        } else {
+            false
+        };
+        in_namespace || self.matches(&identity.to_string()) || self.matches(&identity.short_name())
+    }
+}
+
+/// Whom to write for.
+#[derive(Debug, Clone, Default)]
+pub struct Choose {
+    /// Empty chooses all.
+    pub identities: Vec<Pattern>,
+    /// Left out.
+    pub exclude: Vec<Pattern>,
+    /// Empty chooses all.
+    pub accounts: BTreeSet<String>,
+    /// Empty chooses all.
+    pub namespaces: BTreeSet<String>,
+    /// Written for beside workloads.
+    pub classes: BTreeSet<Class>,
+    /// Records before this are passed over.
+    pub since: Option<Timestamp>,
+    /// Records at or after this are passed over.
+    pub until: Option<Timestamp>,
+}
+
+/// When names become wildcards; `exact` overrides all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Generalize {
+    /// No wildcard at all.
+    pub exact: bool,
+    /// S3 keys below one prefix that become `prefix/*`.
+    pub object_keys_min: u64,
+    /// Names with a generated part that become one pattern.
+    pub generated_names_min: u64,
+    /// Kubernetes names of one resource that become every name.
+    pub kube_names_min: u64,
+}
+
+/// A Kubernetes minor version, such as 1.36.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct KubeVersion {
+    /// 1.
+    pub major: u32,
+    /// Such as 36.
+    pub minor: u32,
+}
+
+impl std::fmt::Display for KubeVersion {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "v{}.{}", self.major, self.minor)
+    }
+}
+
+/// Settings as used.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Whom to write for.
+    pub choose: Choose,
+    /// Which identities are what, most specific class first.
+    pub classes: Vec<(Class, Vec<Pattern>)>,
+    /// Cluster names by file.
+    pub clusters: Vec<(String, Pattern)>,
+    /// When names become wildcards.
+    pub generalize: Generalize,
+    /// Whether calls that failed after authorization are evidence for a grant.
+    pub failed_is_evidence: bool,
+    /// The target cluster.
+    pub kubernetes: KubeVersion,
+    /// Fewer days than this make the recording short.
+    pub days_min: u32,
+    /// More rejected records than this, in percent, make a run fail.
+    pub rejected_percent_max: u8,
+    /// Severities that differ from the default.
+    pub findings: BTreeMap<Code, Severity>,
+}
+
+/// Identities that are recognised without configuration. Patterns are over the identity's full or short form.
+const RECOGNISED: &[(Class, &[&str])] = &[
+    (
+        Class::BreakGlass,
+        &[
+            "*[Bb]reak[Gg]lass*",
+            "*[Bb]reak-[Gg]lass*",
+            "*[Bb]reak_[Gg]lass*",
+            "*[Ee]mergency*",
+            "OrganizationAccountAccessRole",
+            "AWSControlTowerExecution",
+        ],
+    ),
+    (
+        Class::System,
+        &[
+            "arn:*:role/aws-service-role/*",
+            "*/serviceaccount/kube-system/*",
+            "*/serviceaccount/kube-public/*",
+            "*/serviceaccount/kube-node-lease/*",
+            "*/kube-user/system:*",
+            "*/kube-user/eks:*",
+            "*/kube-user/aksService",
+            "*/namespace/kube-system",
+            "*/namespace/kube-public",
+            "*/namespace/kube-node-lease",
+        ],
+    ),
+    (
+        Class::Ci,
+        &[
+            "*[Gg]it[Hh]ub*[Aa]ctions*",
+            "*[Gg]itlab*",
+            "*[Gg]it[Ll]ab*",
+            "*[Jj]enkins*",
+            "*[Cc]ircle[Cc][Ii]*",
+            "*[Bb]uildkite*",
+            "*[Tt]erraform*",
+            "*[Aa]tlantis*",
+            "*/serviceaccount/argocd/*",
+            "*/serviceaccount/flux-system/*",
+        ],
+    ),
+    (
+        Class::Human,
+        &[
+            "arn:*:role/aws-reserved/*",
+            "*AWSReservedSSO_*",
+            "*/identity-center-user/*",
+            "*/saml/*",
+            "*/kube-user/*@*",
+            "*/kube-user/kubernetes-admin*",
+        ],
+    ),
+];
+
+fn patterns(key: &str, texts: &[String]) -> Result<Vec<Pattern>, ConfigError> {
+    texts.iter().map(|text| Pattern::new(key, text)).collect()
+}
+
+fn at_least_two(key: &str, value: Option<u64>, default: u64) -> Result<u64, ConfigError> {
+    match value {
+        None => Ok(default),
+        Some(value) if value >= 2 => Ok(value),
+        Some(value) => Err(ConfigError::Value {
+            key: key.to_owned(),
+            value: value.to_string(),
+            expected: "a whole number of at least 2".to_owned(),
+        }),
+    }
+}
+
+/// `1.36` or `v1.36`.
+fn kube_version(text: &str) -> Result<KubeVersion, ConfigError> {
+    let parse = || {
+        let (major, minor) = text.trim_start_matches('v').split_once('.')?;
+        Some(KubeVersion { major: major.parse().ok()?, minor: minor.parse().ok()? })
+    };
+    parse().filter(|version| version.major == 1).ok_or_else(|| ConfigError::Value {
+        key: "kubernetes.version".to_owned(),
+        value: text.to_owned(),
+        expected: "a minor version such as `1.36`".to_owned(),
+    })
+}
+
+impl UncheckedConfig {
+    /// Reads the text of a `tightfit.toml`; `file` names it in messages.
+    ///
+    /// # Errors
+    /// When it is not TOML, holds an unknown key, or a value of the wrong type.
+    pub fn parse(file: &str, text: &str) -> Result<Self, ConfigError> {
+        toml::from_str(text).map_err(|source| ConfigError::Syntax { file: file.to_owned(), source: Box::new(source) })
+    }
+
+    /// Checks and compiles.
+    ///
+    /// # Errors
+    /// When a pattern is no glob or a value is out of range.
+    pub fn check(self) -> Result<Config, ConfigError> {
+        let mut classes = Vec::new();
+        for (class, texts) in &self.classes {
+            classes.push((*class, patterns(&format!("classes.{}", class.name()), texts)?));
+        }
+        for (class, texts) in RECOGNISED {
+            let texts: Vec<String> = texts.iter().map(|text| (*text).to_owned()).collect();
+            classes.push((*class, patterns("classes", &texts)?));
+        }
+        let mut clusters = Vec::new();
+        for (name, glob) in &self.clusters {
+            if name.is_empty() || !name.chars().all(|character| character.is_ascii_alphanumeric() || "._-".contains(character)) {
+                let expected = "letters, digits, `.`, `_`, `-`".to_owned();
+                return Err(ConfigError::Value { key: "clusters".to_owned(), value: name.clone(), expected });
+            }
+            clusters.push((name.clone(), Pattern::new("clusters", glob)?));
+        }
+        Ok(Config {
+            choose: Choose {
+                identities: patterns("choose.identities", &self.choose.identities)?,
+                exclude: patterns("choose.exclude", &self.choose.exclude)?,
+                accounts: self.choose.accounts.into_iter().collect(),
+                namespaces: self.choose.namespaces.into_iter().collect(),
+                classes: self.choose.classes,
+                since: None,
+                until: None,
+            },
+            classes,
+            clusters,
+            generalize: Generalize {
+                exact: self.generalize.exact.unwrap_or(false),
+                object_keys_min: at_least_two("generalize.object-keys-min", self.generalize.object_keys_min, 10)?,
+                generated_names_min: at_least_two("generalize.generated-names-min", self.generalize.generated_names_min, 2)?,
+                kube_names_min: at_least_two("generalize.kube-names-min", self.generalize.kube_names_min, 10)?,
+            },
+            failed_is_evidence: self.evidence.failed.unwrap_or(true),
+            kubernetes: kube_version(self.kubernetes.version.as_deref().unwrap_or("1.36"))?,
+            days_min: self.coverage.days_min.unwrap_or(14),
+            rejected_percent_max: self.ingest.rejected_percent_max.unwrap_or(50),
+            findings: self.findings,
+        })
+    }
+}
+
+impl Config {
+    /// What kind of identity this is: configured classes first, then the recognised ones, else a workload.
+    #[must_use]
+    pub fn class_of(&self, identity: &Identity) -> Class {
+        let matching = |(_, patterns): &&(Class, Vec<Pattern>)| patterns.iter().any(|pattern| pattern.matches_identity(identity));
+        self.classes.iter().find(matching).map_or(Class::Workload, |(class, _)| *class)
+    }
+
+    /// What was asked for by name and matches none of these identities; empty when everything was found.
+    #[must_use]
+    pub fn unmatched(&self, identities: &[&Identity]) -> Vec<String> {
+        let patterns = self.choose.identities.iter().chain(&self.choose.exclude);
+        let patterns = patterns.filter(|pattern| !identities.iter().any(|identity| pattern.matches_identity(identity)));
+        let account =
+            |id: &String| identities.iter().any(|identity| matches!(&identity.home, Home::Account { id: own, .. } if own == id));
+        let namespace = |name: &String| {
+            identities.iter().any(|identity| {
+                matches!(&identity.name, Name::ServiceAccount { namespace, .. } | Name::Namespace(namespace) if namespace == name)
+            })
+        };
+        let accounts = self.choose.accounts.iter().filter(|id| !account(id));
+        let namespaces = self.choose.namespaces.iter().filter(|name| !namespace(name));
+        patterns.map(|pattern| &pattern.text).chain(accounts).chain(namespaces).cloned().collect()
+    }
+
+    /// Why nothing is written for this identity; `None` when it is chosen.
+    #[must_use]
+    pub fn left_out(&self, identity: &Identity) -> Option<String> {
+        match &identity.name {
+            Name::AwsService(_) => return Some("an AWS service principal has no policy".to_owned()),
+            Name::AwsAccount(_) => return Some("another account or an anonymous caller: its owner writes its policy".to_owned()),
+            Name::Root => return Some("root never gets a policy".to_owned()),
+            Name::WebIdentity(_) | Name::Saml(_) => {
+                return Some("an identity provider's subject: the role's trust policy admits it".to_owned());
+            }
+            Name::FederatedUser(_) | Name::IdentityCenterUser(_) | Name::Other(_) => {
+                return Some("no policy can be attached to this kind of principal".to_owned());
+            }
+            Name::KubeUser(name) if name == "system:anonymous" => return Some("an unauthenticated caller".to_owned()),
+            Name::Role(_) | Name::User(_) | Name::ServiceAccount { .. } | Name::KubeUser(_) | Name::Namespace(_) => {}
+        }
+        if self.choose.exclude.iter().any(|pattern| pattern.matches_identity(identity)) {
+            return Some("excluded".to_owned());
+        }
+        if !self.choose.identities.is_empty() {
+            let asked = self.choose.identities.iter().any(|pattern| pattern.matches_identity(identity));
+            return (!asked).then(|| "not asked for".to_owned());
+        }
+        let at_home = match (&identity.home, &identity.name) {
+            (Home::Account { id, .. }, _) => self.choose.accounts.is_empty() || self.choose.accounts.contains(id),
+            (Home::Cluster(_), Name::ServiceAccount { namespace, .. } | Name::Namespace(namespace)) => {
+                self.choose.namespaces.is_empty() || self.choose.namespaces.contains(namespace)
+            }
+            (Home::Cluster(_), _) => self.choose.namespaces.is_empty(),
+        };
+        if !at_home {
+            return Some("outside the chosen accounts or namespaces".to_owned());
+        }
+        let class = self.class_of(identity);
+        (class != Class::Workload && !self.choose.classes.contains(&class)).then(|| format!("recognised as {}", class.name()))
+    }
+}

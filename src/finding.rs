@@ -1,0 +1,184 @@
+//! A finding: something a person should know, with a stable code; it is about something and it is never an error.
+//!
+//! Invariant: every code is unique, kebab-case, and documented in `docs/findings.md` (held by `tests/tidy.rs`).
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// How much a finding matters, in rising order. Configuration can raise, lower or silence a code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Severity {
+    /// Silenced: counted nowhere, shown nowhere.
+    Off,
+    /// Worth knowing; no action asked for.
+    Note,
+    /// Someone should act before production.
+    Warning,
+    /// A hole or an outage in waiting.
+    High,
+}
+
+macro_rules! codes {
+    ($($(#[$doc:meta])* $variant:ident = $name:literal, $severity:ident;)+) => {
+        /// The closed list of what tightfit can tell; each has one kebab-case name and a default severity.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Code { $($(#[$doc])* $variant,)+ }
+
+        impl Code {
+            /// Every code, in the order of the list.
+            pub const ALL: &'static [Code] = &[$(Code::$variant,)+];
+
+            /// The stable, kebab-case name.
+            #[must_use]
+            pub const fn name(self) -> &'static str { match self { $(Code::$variant => $name,)+ } }
+
+            /// The severity that holds unless configuration says otherwise.
+            #[must_use]
+            pub const fn default_severity(self) -> Severity { match self { $(Code::$variant => Severity::$severity,)+ } }
+        }
+    };
+}
+
+codes! {
+    /// An identity was only ever refused: nothing is written for it.
+    OnlyRefused = "only-refused", Warning;
+    /// An action takes no resource, so its statement says `*`.
+    NoResourceLevel = "no-resource-level", Note;
+    /// An action takes a resource but its ARN could not be built from the record, so its statement says `*`.
+    ArnNotBuilt = "arn-not-built", Warning;
+    /// An event has no known IAM action: undecided.
+    EventUnmapped = "event-unmapped", Warning;
+    /// A request was allowed at one time and refused at another.
+    Contested = "contested", Warning;
+    /// A wildcard stands for several observed names.
+    Generalized = "generalized", Note;
+    /// The AWS root user was active; it never gets a policy.
+    RootUsed = "root-used", High;
+    /// An identity of this class is left out of writing unless asked for.
+    LeftOut = "left-out", Note;
+    /// A request bypassed RBAC through the group system:masters.
+    SystemMasters = "system-masters", High;
+    /// A request was made anonymously.
+    Anonymous = "anonymous", Warning;
+    /// An identity impersonated another one; it needs `impersonate` and that grant is a strong one.
+    Impersonation = "impersonation", Warning;
+    /// Two clusters could be meant by records that name none.
+    ClusterUnnamed = "cluster-unnamed", Warning;
+    /// The recording holds no data events of a service that was used through management events.
+    DataEventsOff = "data-events-off", Warning;
+    /// No Kubernetes read (get, list, watch) was recorded.
+    ReadsMissing = "reads-missing", Warning;
+    /// Audit records carry no bodies (Metadata level): pods and services were not seen.
+    BodiesMissing = "bodies-missing", Warning;
+    /// Audit records were truncated by the backend.
+    BodiesTruncated = "bodies-truncated", Warning;
+    /// Requests whose response was never recorded.
+    ResponseMissing = "response-missing", Note;
+    /// The recording spans few days: rare jobs may be absent.
+    WindowShort = "window-short", Warning;
+    /// No record is an observed request: nothing can be written or judged.
+    NothingObserved = "nothing-observed", Warning;
+    /// Pods of a namespace were not seen: no Pod Security level can be chosen.
+    NoPodEvidence = "no-pod-evidence", Warning;
+    /// A workload needs more than `restricted`.
+    PodNotRestricted = "pod-not-restricted", Warning;
+    /// Network rules are a proposal: no flow was read.
+    NetworkInferred = "network-inferred", Warning;
+    /// The same id with other content: an id can be chosen by a client.
+    DuplicateId = "duplicate-id", Warning;
+    /// Records were rejected.
+    RecordsRejected = "records-rejected", Warning;
+    /// Evidence comes from calls that failed after authorization (not found, conflict, validation).
+    FailedAsEvidence = "failed-as-evidence", Note;
+    /// A role assumption was seen: the trust policy must keep it.
+    TrustAdvice = "trust-advice", Note;
+    /// A grant that risks escalation or credential exposure.
+    RiskyGrant = "risky-grant", Warning;
+    /// A policy exceeds a quota of the platform.
+    OverQuota = "over-quota", High;
+    /// A resource belongs to another account: its owner must allow the access too.
+    CrossAccount = "cross-account", Warning;
+    /// An AWS service acted with its own principal or a service-linked role: nothing to write.
+    AwsServicePrincipal = "aws-service-principal", Note;
+    /// A request was made through another AWS service with the caller's credentials.
+    ForwardAccess = "forward-access", Note;
+    /// A document of a policy folder is not as tightfit wrote it.
+    FileEdited = "file-edited", Note;
+    /// A name holds characters that the target cannot carry.
+    NameNotCarried = "name-not-carried", Warning;
+}
+
+impl Code {
+    /// The code with this name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Code> {
+        Code::ALL.iter().copied().find(|code| code.name() == name)
+    }
+}
+
+impl Serialize for Code {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
+
+impl<'de> Deserialize<'de> for Code {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        Code::from_name(&name).ok_or_else(|| serde::de::Error::custom(format!("unknown finding code `{name}`")))
+    }
+}
+
+/// Advice about one thing. Ordered by severity (highest first), then code, then what it is about.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Finding {
+    /// What kind of advice.
+    pub code: Code,
+    /// How much it matters, after configuration.
+    pub severity: Severity,
+    /// What it is about: an identity, a namespace, a file, a service. Hostile text: escape where printed.
+    pub about: String,
+    /// One sentence for a person, with the way out. Hostile text: escape where printed.
+    pub note: String,
+    /// How many records or grants stand behind it; 0 where counting makes no sense.
+    pub count: u64,
+}
+
+impl Finding {
+    /// A finding at the code's default severity, with no count.
+    #[must_use]
+    pub fn new(code: Code, about: impl Into<String>, note: impl Into<String>) -> Self {
+        Finding { code, severity: code.default_severity(), about: about.into(), note: note.into(), count: 0 }
+    }
+
+    /// The same finding with the number of records or grants behind it.
+    #[must_use]
+    pub fn counted(mut self, count: u64) -> Self {
+        self.count = count;
+        self
+    }
+
+    fn rank(&self) -> (std::cmp::Reverse<Severity>, Code, &str, &str) {
+        (std::cmp::Reverse(self.severity), self.code, &self.about, &self.note)
+    }
+}
+
+/// Applies configured severities, drops silenced findings, sorts and removes repeats.
+#[must_use]
+pub fn arrange(findings: Vec<Finding>, severities: &BTreeMap<Code, Severity>) -> Vec<Finding> {
+    let mut arranged: Vec<Finding> = findings
+        .into_iter()
+        .map(|mut finding| {
+            if let Some(severity) = severities.get(&finding.code) {
+                finding.severity = *severity;
+            }
+            finding
+        })
+        .filter(|finding| finding.severity != Severity::Off)
+        .collect();
+    arranged.sort_by(|a, b| a.rank().cmp(&b.rank()));
+    arranged.dedup();
+    arranged
+}

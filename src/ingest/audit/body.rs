@@ -1,0 +1,129 @@
+//! The bodies of an event: which object was written, and which pods were admitted into a namespace by it.
+
+use serde_json::Value;
+
+use super::event::Event;
+use super::pod;
+use crate::access::identity::{Identity, is_object_name};
+use crate::access::kube::KubeResource;
+use crate::access::observation::{Basis, Outcome};
+use crate::access::pod::{Metadata, Pod, PodBasis, PodRequest, Workload};
+use crate::access::request::Request;
+use crate::ingest::decoded::Asked;
+
+/// Controllers of pods: group, resource, kind. Other controllers are seen through the pods they make.
+const CONTROLLERS: &[(&str, &str, &str)] = &[
+    ("apps", "deployments", "Deployment"),
+    ("extensions", "deployments", "Deployment"),
+    ("apps", "statefulsets", "StatefulSet"),
+    ("apps", "daemonsets", "DaemonSet"),
+    ("extensions", "daemonsets", "DaemonSet"),
+    ("apps", "replicasets", "ReplicaSet"),
+    ("extensions", "replicasets", "ReplicaSet"),
+    ("", "replicationcontrollers", "ReplicationController"),
+    ("batch", "jobs", "Job"),
+    ("batch", "cronjobs", "CronJob"),
+];
+
+/// An object that an event carries, and where it stood.
+pub(super) struct Body {
+    pub(super) object: Value,
+    pub(super) basis: PodBasis,
+}
+
+/// The object as stored, else as sent. A patch alone is no object. `None` where there is none, or only an error.
+pub(super) fn written(event: &Event<'_>) -> Option<Body> {
+    let parse = |json: Option<&str>, basis| {
+        let object: Value = serde_json::from_str(json?).ok()?;
+        let status = object.get("kind").and_then(Value::as_str) == Some("Status");
+        (object.is_object() && !status).then_some(Body { object, basis })
+    };
+    let sent = || if event.verb == "patch" { None } else { parse(event.request, PodBasis::Request) };
+    parse(event.response, PodBasis::Response).or_else(sent)
+}
+
+/// Whether nothing was stored.
+pub(super) fn is_dry_run(event: &Event<'_>) -> bool {
+    event.uri.as_ref().is_some_and(super::uri::Uri::is_dry_run)
+}
+
+pub(super) fn is_pods(resource: &KubeResource) -> bool {
+    resource.api_group.is_empty() && resource.resource == "pods"
+}
+
+pub(super) fn controller_kind(resource: &KubeResource) -> Option<&'static str> {
+    let same = |(group, name, _): &&(&str, &str, &str)| *group == resource.api_group && *name == resource.resource;
+    CONTROLLERS.iter().find(same).map(|(_, _, kind)| *kind)
+}
+
+/// Whether an event asks for a new pod or a new controller.
+pub(super) fn creates_pods(event: &Event<'_>) -> bool {
+    let object = event.object.clone().or_else(|| event.uri.as_ref()?.resource());
+    event.verb == "create"
+        && !is_dry_run(event)
+        && object.is_some_and(|object| object.subresource.is_empty() && (is_pods(&object) || controller_kind(&object).is_some()))
+}
+
+/// The pods that were admitted, or that Pod Security refused. Nothing where nothing was stored or no body is there.
+pub(super) fn pods(event: &Event<'_>, resource: &KubeResource, outcome: Outcome) -> Vec<Asked> {
+    let (verb, subresource) = (event.verb.as_str(), resource.subresource.as_str());
+    let is_pod = is_pods(resource)
+        && matches!((verb, subresource), ("create" | "update", "") | ("create" | "update" | "patch", "ephemeralcontainers"));
+    let kind = controller_kind(resource)
+        .filter(|_| subresource.is_empty() && matches!(verb, "create" | "update" | "patch") && outcome == Outcome::Allowed);
+    if is_dry_run(event) || !(is_pod || kind.is_some()) {
+        return Vec::new();
+    }
+    let refused = is_pod && event.is_pod_security_refusal();
+    if !refused && outcome != Outcome::Allowed {
+        return Vec::new();
+    }
+    let Some(body) = written(event) else { return Vec::new() };
+    let namespace = namespace_of(&body.object, resource);
+    let found = match kind {
+        Some(kind) => template_of(kind, &body.object, resource).map(|found| (found, PodBasis::Template)),
+        None => pod_of(&body.object, resource).map(|found| (found, body.basis)),
+    };
+    let Some((((workload, pod), basis), namespace)) = found.zip(namespace) else { return Vec::new() };
+    let stated = match basis {
+        PodBasis::Template => Basis::Implied("a controller makes pods from its template".to_owned()),
+        PodBasis::Request | PodBasis::Response => Basis::Stated,
+    };
+    vec![Asked {
+        identity: Identity::namespace(&event.cluster, &namespace),
+        groups: Vec::new(),
+        request: Request::Pod(Box::new(PodRequest { workload, pod, basis })),
+        basis: stated,
+        outcome: if refused { Outcome::Refused } else { Outcome::Allowed },
+    }]
+}
+
+/// Where an object stands: its own word, else the request's.
+pub(super) fn namespace_of(object: &Value, resource: &KubeResource) -> Option<String> {
+    let own = object.get("metadata").and_then(|metadata| metadata.get("namespace")).and_then(Value::as_str);
+    let namespace = own.filter(|own| !own.is_empty()).unwrap_or(&resource.namespace);
+    is_object_name(namespace).then(|| namespace.to_owned())
+}
+
+/// A pod's workload and the pod, normalised.
+pub(super) fn pod_of(object: &Value, resource: &KubeResource) -> Option<(Workload, Pod)> {
+    let mut found = pod::read(object)?;
+    if found.metadata.name.is_empty() && found.metadata.generate_name.is_empty() {
+        found.metadata.name.clone_from(&resource.name);
+    }
+    Some((pod::workload_of(&found.metadata)?, pod::normal(found)))
+}
+
+/// A controller as a workload and its template, normalised. `None` for one that another controller owns.
+pub(super) fn template_of(kind: &str, object: &Value, resource: &KubeResource) -> Option<(Workload, Pod)> {
+    let metadata: Metadata = object.get("metadata").cloned().map(serde_json::from_value).transpose().ok()?.unwrap_or_default();
+    if !metadata.owner_references.is_empty() {
+        return None;
+    }
+    let spec = object.get("spec")?;
+    let spec = if kind == "CronJob" { spec.get("jobTemplate")?.get("spec")? } else { spec };
+    let pod = pod::read(spec.get("template")?)?;
+    let names = [metadata.name.as_str(), &resource.name, metadata.generate_name.trim_end_matches('-')];
+    let name = names.into_iter().find(|name| !name.is_empty())?;
+    Some((Workload { kind: kind.to_owned(), name: name.to_owned() }, pod::normal(pod)))
+}

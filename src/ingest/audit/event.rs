@@ -1,0 +1,236 @@
+//! An audit event, whatever form it came in: what translation needs of it.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Deserializer};
+
+use super::uri::Uri;
+use crate::access::identity::CLUSTER_UNNAMED;
+use crate::access::kube::KubeResource;
+use crate::ingest::decoded::{Stage, Surround};
+use crate::ingest::members::Members;
+use crate::ingest::moment;
+
+/// The fields of a native event.
+pub(super) const FIELDS: &[&str] = &[
+    "level",
+    "auditID",
+    "stage",
+    "requestURI",
+    "verb",
+    "user",
+    "impersonatedUser",
+    "sourceIPs",
+    "userAgent",
+    "objectRef",
+    "responseStatus",
+    "requestObject",
+    "responseObject",
+    "requestReceivedTimestamp",
+    "stageTimestamp",
+    "timestamp",
+    "annotations",
+];
+
+/// What stands where AKS left out a body that was too large.
+/// <https://learn.microsoft.com/azure/azure-monitor/reference/tables/aksaudit>
+const SKIPPED_BODY: &str = "\"skipped-too-big-size-object\"";
+
+/// What the authorizers decided, by the event's own word.
+/// <https://kubernetes.io/docs/reference/labels-annotations-taints/audit-annotations/#authorization-k8s-io-decision>
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Decision {
+    Allow,
+    Forbid,
+}
+
+impl Decision {
+    pub(super) fn parse(text: &str) -> Option<Decision> {
+        match text {
+            "allow" => Some(Decision::Allow),
+            "forbid" | "deny" => Some(Decision::Forbid),
+            _ => None,
+        }
+    }
+}
+
+/// `null` reads as the default, as Kubernetes' own decoder has it.
+fn or_default<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(deserializer: D) -> Result<T, D::Error> {
+    Ok(Option::<T>::deserialize(deserializer)?.unwrap_or_default())
+}
+
+/// Who asked, or as whom.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct User {
+    #[serde(deserialize_with = "or_default")]
+    pub(super) username: String,
+    #[serde(deserialize_with = "or_default")]
+    pub(super) uid: String,
+    #[serde(deserialize_with = "or_default")]
+    pub(super) groups: Vec<String>,
+    #[serde(deserialize_with = "or_default")]
+    pub(super) extra: BTreeMap<String, Vec<String>>,
+}
+
+/// The answer; a metav1.Status.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Status {
+    #[serde(deserialize_with = "or_default")]
+    pub(super) code: Option<i64>,
+    #[serde(deserialize_with = "or_default")]
+    pub(super) status: String,
+    #[serde(deserialize_with = "or_default")]
+    pub(super) reason: String,
+    #[serde(deserialize_with = "or_default")]
+    pub(super) message: String,
+    #[serde(deserialize_with = "or_default")]
+    pub(super) details: Details,
+}
+
+/// What the answer is about.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Details {
+    #[serde(deserialize_with = "or_default")]
+    pub(super) name: String,
+    #[serde(deserialize_with = "or_default")]
+    pub(super) group: String,
+    /// The resource, for an answer that forbids.
+    #[serde(deserialize_with = "or_default")]
+    pub(super) kind: String,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct ObjectReference {
+    #[serde(deserialize_with = "or_default")]
+    resource: String,
+    #[serde(deserialize_with = "or_default")]
+    namespace: String,
+    #[serde(deserialize_with = "or_default")]
+    name: String,
+    #[serde(deserialize_with = "or_default")]
+    api_group: String,
+    #[serde(deserialize_with = "or_default")]
+    api_version: String,
+    #[serde(deserialize_with = "or_default")]
+    subresource: String,
+}
+
+/// What translation needs of an event. Empty texts mean absent.
+#[derive(Debug)]
+pub(super) struct Event<'a> {
+    pub(super) id: String,
+    pub(super) stage: Stage,
+    /// The handler panicked after whatever it answered.
+    pub(super) panicked: bool,
+    pub(super) level: String,
+    pub(super) time: Option<Timestamp>,
+    pub(super) verb: String,
+    pub(super) uri: Option<Uri>,
+    pub(super) user: User,
+    pub(super) impersonated: Option<User>,
+    /// The resource as the event states it; names are not cleared yet.
+    pub(super) object: Option<KubeResource>,
+    pub(super) status: Status,
+    pub(super) decision: Option<Decision>,
+    /// Whether the backend cut the bodies.
+    pub(super) truncated: bool,
+    /// What Pod Security's audit mode wrote of this pod or controller; `None` where it found nothing or is not on.
+    pub(super) violation: Option<String>,
+    pub(super) request: Option<&'a str>,
+    pub(super) response: Option<&'a str>,
+    pub(super) cluster: String,
+    /// Whether anything named the cluster.
+    pub(super) cluster_named: bool,
+}
+
+/// Whether this is an audit.k8s.io event of any version; not a core/v1 Event, which has the same kind.
+pub(super) fn is_native(members: &Members<'_>) -> bool {
+    let kind = members.text("kind");
+    let version = members.text("apiVersion");
+    let audit = version.as_deref().is_none_or(|version| version.starts_with("audit.k8s.io/"));
+    let fields = ["auditID", "verb", "objectRef", "requestURI", "user"].iter().filter(|key| members.has(key)).count();
+    let asked = members.has("verb") && members.has("user") && (members.has("objectRef") || members.has("requestURI"));
+    match kind.as_deref() {
+        Some("Event") => audit && fields > 0,
+        Some(_) => false,
+        None => audit && asked,
+    }
+}
+
+/// The cluster that something named, or the name of clusters without one.
+pub(super) fn cluster_of(surround: &Surround) -> (String, bool) {
+    (surround.cluster.clone().unwrap_or_else(|| CLUSTER_UNNAMED.to_owned()), surround.cluster.is_some())
+}
+
+/// Reads a native event.
+///
+/// # Errors
+/// The field that has the wrong type, or the missing verb.
+pub(super) fn native<'a>(members: &Members<'a>, surround: &Surround) -> Result<Event<'a>, String> {
+    let annotations: BTreeMap<String, serde_json::Value> = members.field("annotations")?.unwrap_or_default();
+    let annotation = |key: &str| annotations.get(key).and_then(serde_json::Value::as_str);
+    let stage: String = members.field("stage")?.unwrap_or_default();
+    let verb: String = members.field("verb")?.unwrap_or_default();
+    if verb.is_empty() {
+        return Err("`verb` is missing".to_owned());
+    }
+    let body = |key| members.get(key).filter(|body| body.starts_with('{'));
+    let skipped = |key| members.get(key) == Some(SKIPPED_BODY);
+    let (cluster, cluster_named) = cluster_of(surround);
+    Ok(Event {
+        id: members.field("auditID")?.unwrap_or_default(),
+        stage: match stage.as_str() {
+            "RequestReceived" => Stage::Received,
+            "" => Stage::Whole,
+            _ => Stage::Answered,
+        },
+        panicked: stage == "Panic",
+        level: members.field("level")?.unwrap_or_default(),
+        time: time_of(members).or(surround.time),
+        verb: verb.to_ascii_lowercase(),
+        uri: members.field::<String>("requestURI")?.as_deref().and_then(Uri::parse),
+        user: members.field("user")?.unwrap_or_default(),
+        impersonated: members.field::<User>("impersonatedUser")?.filter(|user| !user.username.is_empty()),
+        object: members.field::<ObjectReference>("objectRef")?.and_then(resource_of),
+        status: members.field("responseStatus")?.unwrap_or_default(),
+        decision: annotation("authorization.k8s.io/decision").and_then(Decision::parse),
+        violation: annotation("pod-security.kubernetes.io/audit-violations").map(str::to_owned),
+        truncated: annotation("audit.k8s.io/truncated") == Some("true") || skipped("requestObject") || skipped("responseObject"),
+        request: body("requestObject"),
+        response: body("responseObject"),
+        cluster,
+        cluster_named,
+    })
+}
+
+/// When the request came in; older versions wrote other fields.
+fn time_of(members: &Members<'_>) -> Option<Timestamp> {
+    let fields = ["requestReceivedTimestamp", "stageTimestamp", "timestamp"];
+    let created = || members.object("metadata")?.get("creationTimestamp").and_then(moment::parse_json);
+    let time = fields.iter().filter_map(|key| members.get(key)).find_map(moment::parse_json);
+    // A clock that was never set writes the year 1.
+    time.or_else(created).filter(|time| time.as_second() > 0)
+}
+
+fn resource_of(object: ObjectReference) -> Option<KubeResource> {
+    if object.resource.is_empty() {
+        return None;
+    }
+    // v1alpha1 wrote group and version as one.
+    let group = match object.api_version.split_once('/') {
+        Some((group, _)) if object.api_group.is_empty() => group.to_owned(),
+        _ => object.api_group,
+    };
+    Some(KubeResource {
+        api_group: if group == "core" { String::new() } else { group },
+        resource: object.resource,
+        subresource: object.subresource,
+        namespace: object.namespace,
+        name: object.name,
+    })
+}

@@ -1,0 +1,144 @@
+//! Facts: what the objects in an event's bodies show to exist. Values of secrets are never looked at.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use super::body::{self, controller_kind, is_dry_run, is_pods, namespace_of, pod_of, template_of};
+use super::event::Event;
+use crate::access::inventory::{Fact, Place, ServicePort};
+use crate::access::kube::KubeResource;
+use crate::access::observation::Outcome;
+use crate::access::pod::PodBasis;
+
+/// The annotation that ties a service account to an IAM role.
+/// <https://docs.aws.amazon.com/eks/latest/userguide/associate-service-account-role.html>
+const ROLE_ANNOTATION: &str = "eks.amazonaws.com/role-arn";
+
+/// Where an object stands and where it was read from.
+struct Scene<'a> {
+    cluster: &'a str,
+    resource: &'a KubeResource,
+    basis: PodBasis,
+}
+
+/// What Pod Security's audit mode wrote into an event that was allowed: there even where no body was recorded.
+/// <https://kubernetes.io/docs/reference/labels-annotations-taints/audit-annotations/>
+pub(super) fn violation(event: &Event<'_>, resource: &KubeResource, outcome: Outcome) -> Option<Fact> {
+    let violation = event.violation.clone()?;
+    let wanted = outcome == Outcome::Allowed && !is_dry_run(event) && !resource.namespace.is_empty();
+    wanted.then(|| Fact::PodViolation { cluster: event.cluster.clone(), namespace: resource.namespace.clone(), violation })
+}
+
+/// What an event that was allowed, and not a dry run, shows: the object that it wrote or read, or the objects that it listed.
+pub(super) fn of(event: &Event<'_>, resource: &KubeResource, outcome: Outcome) -> Vec<Fact> {
+    let carries = matches!(event.verb.as_str(), "create" | "update" | "patch" | "get" | "list");
+    let whole = resource.subresource.is_empty() || (is_pods(resource) && resource.subresource == "ephemeralcontainers");
+    if outcome != Outcome::Allowed || !carries || !whole || is_dry_run(event) || !is_wanted(resource) {
+        return Vec::new();
+    }
+    let Some(body) = body::written(event) else { return Vec::new() };
+    let scene = Scene { cluster: &event.cluster, resource, basis: body.basis };
+    let mut facts: Vec<Fact> = match body.object.get("items").and_then(Value::as_array) {
+        Some(objects) => objects.iter().filter_map(|object| fact(&scene, object)).collect(),
+        None => fact(&scene, &body.object).into_iter().collect(),
+    };
+    facts.sort();
+    facts.dedup();
+    facts
+}
+
+fn is_wanted(resource: &KubeResource) -> bool {
+    let kind = (resource.api_group.as_str(), resource.resource.as_str());
+    matches!(
+        kind,
+        ("", "pods" | "services" | "namespaces" | "serviceaccounts") | ("networking.k8s.io" | "extensions", "ingresses")
+    ) || controller_kind(resource).is_some()
+}
+
+fn fact(scene: &Scene<'_>, object: &Value) -> Option<Fact> {
+    if let Some(kind) = controller_kind(scene.resource) {
+        let (workload, pod) = template_of(kind, object, scene.resource)?;
+        return workload_fact(scene, object, workload, pod, PodBasis::Template);
+    }
+    match scene.resource.resource.as_str() {
+        "pods" => {
+            let (workload, pod) = pod_of(object, scene.resource)?;
+            workload_fact(scene, object, workload, pod, scene.basis)
+        }
+        "services" => service(scene, object),
+        "ingresses" => ingress(scene, object),
+        "namespaces" => {
+            let labels = texts(object.get("metadata")?.get("labels"));
+            Some(Fact::Namespace { cluster: scene.cluster.to_owned(), name: name_of(scene, object)?, labels })
+        }
+        "serviceaccounts" => {
+            let role_arn = object.get("metadata")?.get("annotations")?.get(ROLE_ANNOTATION)?.as_str()?;
+            let role_arn = role_arn.starts_with("arn:").then(|| role_arn.to_owned())?;
+            let namespace = namespace_of(object, scene.resource)?;
+            Some(Fact::ServiceAccountRole { namespace, name: name_of(scene, object)?, role_arn })
+        }
+        _ => None,
+    }
+}
+
+fn workload_fact(
+    scene: &Scene<'_>,
+    object: &Value,
+    workload: crate::access::pod::Workload,
+    pod: crate::access::pod::Pod,
+    basis: PodBasis,
+) -> Option<Fact> {
+    let namespace = namespace_of(object, scene.resource)?;
+    Some(Fact::Workload { cluster: scene.cluster.to_owned(), namespace, workload, pod: Box::new(pod), basis })
+}
+
+fn name_of(scene: &Scene<'_>, object: &Value) -> Option<String> {
+    let own = object.get("metadata").and_then(|metadata| metadata.get("name")).and_then(Value::as_str);
+    Some(own.unwrap_or(&scene.resource.name).to_owned()).filter(|name| !name.is_empty())
+}
+
+fn place(scene: &Scene<'_>, object: &Value) -> Option<Place> {
+    let namespace = namespace_of(object, scene.resource)?;
+    Some(Place { cluster: scene.cluster.to_owned(), namespace, name: name_of(scene, object)? })
+}
+
+fn texts(value: Option<&Value>) -> BTreeMap<String, String> {
+    let members = value.and_then(Value::as_object).into_iter().flatten();
+    members.filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned()))).collect()
+}
+
+/// <https://kubernetes.io/docs/reference/kubernetes-api/service-resources/service-v1/>
+fn service(scene: &Scene<'_>, object: &Value) -> Option<Fact> {
+    let spec = object.get("spec")?;
+    let ports = spec.get("ports").and_then(Value::as_array).into_iter().flatten().filter_map(|port| {
+        let text = |key: &str| match port.get(key) {
+            Some(Value::String(text)) => text.clone(),
+            Some(Value::Number(number)) => number.to_string(),
+            _ => String::new(),
+        };
+        let protocol = text("protocol");
+        Some(ServicePort {
+            name: text("name"),
+            port: port.get("port")?.as_i64()?,
+            target_port: text("targetPort"),
+            protocol: if protocol.is_empty() { "TCP".to_owned() } else { protocol },
+        })
+    });
+    Some(Fact::Service { place: place(scene, object)?, selector: texts(spec.get("selector")), ports: ports.collect() })
+}
+
+/// <https://kubernetes.io/docs/reference/kubernetes-api/service-resources/ingress-v1/>; before v1 a backend named its Service flat.
+fn ingress(scene: &Scene<'_>, object: &Value) -> Option<Fact> {
+    let spec = object.get("spec")?;
+    let service = |backend: &Value| {
+        let name = backend.get("service").and_then(|service| service.get("name")).or_else(|| backend.get("serviceName"));
+        name.and_then(Value::as_str).map(str::to_owned)
+    };
+    let list = |value: Option<&Value>| value.and_then(Value::as_array).cloned().unwrap_or_default();
+    let rules = list(spec.get("rules"));
+    let paths = rules.iter().flat_map(|rule| list(rule.get("http").and_then(|http| http.get("paths"))));
+    let mut services: BTreeSet<String> = paths.filter_map(|path| service(path.get("backend")?)).collect();
+    services.extend(spec.get("defaultBackend").or_else(|| spec.get("backend")).and_then(service));
+    Some(Fact::Ingress { place: place(scene, object)?, services })
+}

@@ -1,0 +1,72 @@
+//! Kubernetes audit records: decoding and translation.
+//! <https://kubernetes.io/docs/reference/config-api/apiserver-audit.v1/>
+//!
+//! ```text
+//! native event ----.
+//! GKE log entry ----> Event --> identity, requests, outcome, pods, facts
+//! AKS table row ---'
+//! ```
+
+mod aks;
+mod body;
+mod event;
+mod facts;
+mod gke;
+mod outcome;
+mod pod;
+mod translate;
+mod uri;
+
+use super::decoded::{Decoded, Surround};
+use super::members::Members;
+use crate::access::observation::Reject;
+
+/// Decodes one record that is a Kubernetes audit event in any form that stands for one event (native, GKE, AKS table row).
+/// `None` when it is none of them.
+#[must_use]
+pub fn decode(record: &[u8], surround: &Surround) -> Option<Decoded> {
+    let json = std::str::from_utf8(record).ok()?;
+    let members = Members::of(json)?;
+    let event = if is_rancher(&members) {
+        let detail = "a record of Rancher's own API, not of a cluster: expected audit.k8s.io events of the cluster's API server";
+        return Some(Decoded::rejected(Reject::Foreign, detail));
+    } else if event::is_native(&members) {
+        event::native(&members, surround)
+    } else if members.has("protoPayload") {
+        match gke::event(&members, surround) {
+            Ok(Some(event)) => Ok(event),
+            Ok(None) => {
+                let detail = "a Google Cloud audit record of another service: expected `serviceName` to be `k8s.io`";
+                return Some(Decoded::rejected(Reject::Foreign, detail));
+            }
+            Err(error) => Err(error),
+        }
+    } else if aks::is_row(&members) {
+        let native = aks::native(&members);
+        return Some(match Members::of(&native).map(|members| event::native(&members, surround)) {
+            Some(Ok(event)) => translate::decoded(&event),
+            Some(Err(detail)) => Decoded::rejected(Reject::Field, detail),
+            None => Decoded::rejected(Reject::Malformed, "an AKS row that cannot be read"),
+        });
+    } else {
+        return None;
+    };
+    Some(match event {
+        Ok(event) => translate::decoded(&event),
+        Err(detail) => Decoded::rejected(Reject::Field, detail),
+    })
+}
+
+/// Rancher's API audit log shares field names with Kubernetes' but says something else.
+/// <https://ranchermanager.docs.rancher.com/how-to-guides/advanced-user-guides/enable-api-audit-log>
+fn is_rancher(members: &Members<'_>) -> bool {
+    let kubernetes = ["kind", "apiVersion", "objectRef", "level"].iter().any(|key| members.has(key));
+    let own =
+        ["requestBody", "responseBody", "requestTimestamp", "responseTimestamp", "responseCode", "method", "remoteAddr", "stage"];
+    members.has("auditID") && !kubernetes && own.iter().any(|key| members.has(key))
+}
+
+/// Whether a member belongs to the event itself, not to what collected it; only these make up its content.
+pub(super) fn is_own_field(key: &str) -> bool {
+    event::FIELDS.contains(&key) || gke::FIELDS.contains(&key) || aks::COLUMNS.iter().any(|(column, _)| *column == key)
+}

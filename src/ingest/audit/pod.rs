@@ -1,0 +1,128 @@
+//! A pod without what makes each replica unique, and the workload that it belongs to.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use crate::access::pod::{Metadata, OwnerReference, Pod, Volume, Workload};
+use crate::access::shape::kube_stem;
+
+/// Labels that controllers add to each replica or generation.
+/// <https://kubernetes.io/docs/reference/labels-annotations-taints/>
+const REPLICA_LABELS: &[&str] = &[
+    "pod-template-hash",
+    "controller-revision-hash",
+    "pod-template-generation",
+    "statefulset.kubernetes.io/pod-name",
+    "apps.kubernetes.io/pod-index",
+    "controller-uid",
+    "job-name",
+];
+
+/// Annotations that decide something: profiles as they were written before they were fields, and who scrapes metrics.
+const DECIDING_ANNOTATIONS: &[&str] = &[
+    "container.apparmor.security.beta.kubernetes.io/",
+    "container.seccomp.security.alpha.kubernetes.io/",
+    "seccomp.security.alpha.kubernetes.io/",
+    "prometheus.io/",
+];
+
+/// Reads a pod or a template; `None` where it has no spec that can be read.
+pub(super) fn read(object: &Value) -> Option<Pod> {
+    object.get("spec")?.as_object()?;
+    let pod = serde_json::from_value::<Pod>(object.clone()).ok()?;
+    (!pod.spec.containers.is_empty()).then_some(pod)
+}
+
+/// The pod without names, owners, and what controllers and admission add to each replica.
+pub(super) fn normal(mut pod: Pod) -> Pod {
+    let own_label = |name: &str| !REPLICA_LABELS.contains(&name) && !name.starts_with("batch.kubernetes.io/");
+    let deciding = |name: &str| DECIDING_ANNOTATIONS.iter().any(|prefix| name.starts_with(prefix));
+    let Metadata { labels, annotations, .. } = pod.metadata;
+    pod.metadata = Metadata {
+        labels: labels.into_iter().filter(|(name, _)| own_label(name)).collect(),
+        annotations: annotations.into_iter().filter(|(name, _)| deciding(name)).collect(),
+        ..Metadata::default()
+    };
+    pod.spec.volumes.iter_mut().for_each(normal_volume);
+    pod.spec.volumes.sort();
+    pod
+}
+
+/// Volumes that are named for one replica lose that name: an injected token, a claim of a stateful set.
+fn normal_volume(volume: &mut Volume) {
+    let projected = volume.sources.contains_key("projected");
+    if projected && volume.name.starts_with("kube-api-access-") {
+        volume.name = "kube-api-access".to_owned();
+    }
+    let stem = kube_stem(&volume.name).filter(|stem| stem.ends_with("-token-"));
+    if let Some(stem) = stem.map(|stem| stem.trim_end_matches('-').to_owned())
+        && volume.sources.contains_key("secret")
+    {
+        volume.name = stem;
+        volume.sources = BTreeMap::from([("secret".to_owned(), "{}".to_owned())]);
+    }
+    if let Some(claim) = volume.sources.get_mut("persistentVolumeClaim") {
+        *claim = "{}".to_owned();
+    }
+}
+
+/// The workload that a pod belongs to, as far as the pod itself says.
+pub(super) fn workload_of(metadata: &Metadata) -> Option<Workload> {
+    let owners = &metadata.owner_references;
+    let owner = owners.iter().find(|owner| owner.controller).or_else(|| owners.first());
+    let named = |kind: &str, name: &str| Some(Workload { kind: kind.to_owned(), name: name.to_owned() });
+    let Some(OwnerReference { kind, name, .. }) = owner else {
+        let name = if metadata.generate_name.is_empty() { &metadata.name } else { &metadata.generate_name };
+        let name = name.trim_end_matches('-');
+        return if name.is_empty() { None } else { named("Pod", name) };
+    };
+    match kind.as_str() {
+        "ReplicaSet" => {
+            let hash = metadata.labels.get("pod-template-hash").filter(|hash| !hash.is_empty());
+            match hash.and_then(|hash| name.strip_suffix(hash.as_str())?.strip_suffix('-')) {
+                Some(deployment) => named("Deployment", deployment),
+                None => named("ReplicaSet", name),
+            }
+        }
+        // A cron job names its jobs by the scheduled minute.
+        "Job" => match name.rsplit_once('-') {
+            Some((cron, minute)) if minute.len() >= 8 && minute.bytes().all(|byte| byte.is_ascii_digit()) => {
+                named("CronJob", cron)
+            }
+            _ => named("Job", name),
+        },
+        // A static pod carries its node's name.
+        "Node" => {
+            named("Pod", metadata.name.strip_suffix(name.as_str()).map_or(&metadata.name, |stem| stem.trim_end_matches('-')))
+        }
+        kind => named(kind, name),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn owners_become_workloads() {
+        let table = [
+            (
+                r#"{"ownerReferences":[{"kind":"ReplicaSet","name":"web-7f5","controller":true}],"labels":{"pod-template-hash":"7f5"}}"#,
+                "Deployment/web",
+            ),
+            (r#"{"ownerReferences":[{"kind":"ReplicaSet","name":"bare"}]}"#, "ReplicaSet/bare"),
+            (r#"{"ownerReferences":[{"kind":"Job","name":"nightly-29920321"}]}"#, "CronJob/nightly"),
+            (r#"{"ownerReferences":[{"kind":"Job","name":"migrate-2"}]}"#, "Job/migrate-2"),
+            (r#"{"ownerReferences":[{"kind":"Node","name":"n1"}],"name":"etcd-n1"}"#, "Pod/etcd"),
+            (r#"{"ownerReferences":[{"kind":"Rollout","name":"r"}]}"#, "Rollout/r"),
+            (r#"{"name":"one"}"#, "Pod/one"),
+            (r#"{"generateName":"run-","name":"run-x2x7k"}"#, "Pod/run"),
+        ];
+        for (json, expected) in table {
+            let metadata: Metadata = serde_json::from_str(json).expect(json);
+            assert_eq!(workload_of(&metadata).map(|workload| workload.to_string()).as_deref(), Some(expected), "{json}");
+        }
+        assert_eq!(workload_of(&Metadata::default()), None);
+    }
+}

@@ -1,0 +1,167 @@
+//! Once: each request is counted once, however often, in whatever stages and order its records were delivered.
+//!
+//! Invariant: which set of requests is observed, and how many records end how, does not depend on the order of the records.
+
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use crate::access::coverage::{DUPLICATE_IDS_MAX, Sighting};
+use crate::access::observation::{Basis, Skip};
+use crate::access::request::Request;
+
+use super::decoded::{Asked, Decoded, End, Stage};
+use super::unwrap::{Digest, digest_of_bytes};
+
+/// What was read under one id. An id can be chosen by a client, so it proves nothing by itself.
+#[derive(Debug)]
+struct Seen {
+    /// The content of the first record, and of every other one.
+    digest: Digest,
+    more_digests: Vec<Digest>,
+    /// Which requests with which outcomes were counted: the first, and every other one.
+    counted: Option<u64>,
+    more_counted: Vec<u64>,
+    /// Who asked for what, outcome aside; `None` until a record says it.
+    asked: Option<u64>,
+    stage: Stage,
+    answered: bool,
+    /// Whether the id is already known to stand for two different things.
+    forged: bool,
+    /// The cluster of a request whose answer was not read yet.
+    waiting: Option<u32>,
+}
+
+impl Seen {
+    /// Whether these requests with these outcomes were counted before; they are now.
+    fn count(&mut self, counted: u64) -> bool {
+        match self.counted {
+            Some(known) if known == counted || self.more_counted.contains(&counted) => return true,
+            Some(_) => self.more_counted.push(counted),
+            None => self.counted = Some(counted),
+        }
+        false
+    }
+}
+
+/// Every id that was read. Takes some hundred bytes for each.
+#[derive(Debug, Default)]
+pub(super) struct Once {
+    ids: HashMap<Digest, Seen>,
+    clusters: Vec<String>,
+    duplicate_ids: BTreeSet<String>,
+    duplicate_id_count: u64,
+}
+
+impl Once {
+    /// Why this record is not to be counted; `None` when it is.
+    pub(super) fn pass_over(&mut self, decoded: &Decoded, digest: Digest) -> Option<Skip> {
+        if decoded.id.is_empty() {
+            return (decoded.stage == Stage::Received).then_some(Skip::Stage);
+        }
+        if matches!(decoded.end, End::Rejected { .. }) {
+            return None;
+        }
+        let waiting = if decoded.stage == Stage::Received { self.cluster(decoded) } else { None };
+        let (asked, counted) = signatures(&decoded.end);
+        let seen = match self.ids.entry(digest_of_bytes(decoded.id.as_bytes())) {
+            Entry::Vacant(place) => {
+                let answered = decoded.stage == Stage::Answered;
+                let received = decoded.stage == Stage::Received;
+                place.insert(Seen {
+                    digest,
+                    more_digests: Vec::new(),
+                    counted: if received { None } else { counted },
+                    more_counted: Vec::new(),
+                    asked,
+                    stage: decoded.stage,
+                    answered,
+                    forged: false,
+                    waiting,
+                });
+                return received.then_some(Skip::Stage);
+            }
+            Entry::Occupied(kept) => kept.into_mut(),
+        };
+        if seen.digest == digest || seen.more_digests.contains(&digest) {
+            return Some(Skip::Duplicate);
+        }
+        seen.more_digests.push(digest);
+        let updates = seen.stage == Stage::Updated || decoded.stage == Stage::Updated;
+        let whole = !updates && (seen.stage == Stage::Whole || decoded.stage == Stage::Whole);
+        let differs = matches!((seen.asked, asked), (Some(one), Some(other)) if one != other);
+        seen.asked = seen.asked.or(asked);
+        if (whole || differs) && !seen.forged {
+            seen.forged = true;
+            self.duplicate_id_count += 1;
+            self.duplicate_ids.insert(decoded.id.clone());
+            if self.duplicate_ids.len() > DUPLICATE_IDS_MAX {
+                self.duplicate_ids.pop_last();
+            }
+        }
+        match decoded.stage {
+            Stage::Whole if !updates => {
+                counted.map(|counted| seen.count(counted));
+                None
+            }
+            Stage::Whole | Stage::Updated => seen.count(counted?).then_some(Skip::Addendum),
+            Stage::Received => {
+                seen.waiting = seen.waiting.or(waiting);
+                Some(Skip::Stage)
+            }
+            Stage::Answered => {
+                seen.answered = true;
+                seen.count(counted?).then_some(Skip::Stage)
+            }
+        }
+    }
+
+    fn cluster(&mut self, decoded: &Decoded) -> Option<u32> {
+        let Some(Sighting::Audit { cluster, .. }) = &decoded.sighting else { return None };
+        let place = self.clusters.iter().position(|known| known == cluster).unwrap_or_else(|| {
+            self.clusters.push(cluster.clone());
+            self.clusters.len() - 1
+        });
+        u32::try_from(place).ok()
+    }
+
+    /// Requests whose answer was never read, by cluster.
+    pub(super) fn response_missing(&self) -> BTreeMap<String, u64> {
+        let mut missing = BTreeMap::new();
+        for seen in self.ids.values().filter(|seen| !seen.answered) {
+            let cluster = seen.waiting.and_then(|place| self.clusters.get(usize::try_from(place).ok()?));
+            if let Some(cluster) = cluster {
+                *missing.entry(cluster.clone()).or_default() += 1;
+            }
+        }
+        missing
+    }
+
+    /// The first few ids in order that stand for two different things, and how many there are.
+    pub(super) fn duplicate_ids(self) -> (BTreeSet<String>, u64) {
+        (self.duplicate_ids, self.duplicate_id_count)
+    }
+}
+
+/// Who asked for what, and the same with its outcome and everything that follows from it.
+fn signatures(end: &End) -> (Option<u64>, Option<u64>) {
+    match end {
+        End::Observed(asked) => {
+            let stated = |asked: &&Asked| asked.basis == Basis::Stated && !matches!(asked.request, Request::Pod(_));
+            let who: Vec<_> = asked.iter().filter(stated).map(|asked| (&asked.identity, asked.request.key())).collect();
+            let all: Vec<_> = asked
+                .iter()
+                .map(|asked| (&asked.identity, &asked.groups, asked.request.key(), &asked.basis, asked.outcome))
+                .collect();
+            (Some(short(&who)), Some(short(&all)))
+        }
+        End::Undecided { why, identity } => (None, Some(short(&(why, identity)))),
+        End::Skipped(_) | End::Rejected { .. } => (None, None),
+    }
+}
+
+fn short<T: serde::Serialize>(value: &T) -> u64 {
+    let text = serde_json::to_vec(value).unwrap_or_default();
+    let mut first = [0_u8; 8];
+    first.iter_mut().zip(blake3::hash(&text).as_bytes()).for_each(|(to, from)| *to = *from);
+    u64::from_le_bytes(first)
+}

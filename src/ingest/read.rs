@@ -1,0 +1,265 @@
+//! Reading: several threads decode one input each, one thread takes what they decoded in the inputs' order and calls the sink.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Condvar, Mutex, PoisonError};
+
+use jiff::Timestamp;
+
+use crate::access::ledger::{FileFault, FileLedger};
+use crate::access::observation::{Observation, Origin, Record, Reject, Sink, Skip};
+use crate::catalog::Catalog;
+use crate::config::Pattern;
+
+use super::IngestError;
+use super::decoded::{Asked, Decoded, End};
+use super::once::Once;
+use super::source::{Input, InputKind};
+use super::unwrap::Leaf;
+
+mod file;
+
+/// How large a record may be by default, in bytes.
+pub const RECORD_BYTES_MAX: usize = 16 << 20;
+
+/// How large a log may be when decompressed by default, in bytes.
+pub const FILE_BYTES_MAX: u64 = 64 << 30;
+
+/// Batches of one input that may wait for the consumer.
+const BATCHES_MAX: usize = 2;
+
+/// How to read.
+#[derive(Debug, Clone, Copy)]
+pub struct Options<'a> {
+    /// What the platforms define.
+    pub catalog: &'a Catalog,
+    /// Cluster name by pattern over input names; the first that matches wins over what a wrapper says.
+    pub clusters: &'a [(String, Pattern)],
+    /// Records before this are passed over.
+    pub since: Option<Timestamp>,
+    /// Records at or after this are passed over.
+    pub until: Option<Timestamp>,
+    /// How many inputs are read at once; 0 means 1.
+    pub jobs: usize,
+    /// Larger records are rejected; in bytes. Also the most that one wrapped text may decompress to.
+    pub record_bytes_max: usize,
+    /// Reading stops in a file that is larger when decompressed; in bytes.
+    pub file_bytes_max: u64,
+}
+
+impl<'a> Options<'a> {
+    /// The defaults: everything, one input at a time, the default limits.
+    #[must_use]
+    pub fn new(catalog: &'a Catalog) -> Self {
+        Options {
+            catalog,
+            clusters: &[],
+            since: None,
+            until: None,
+            jobs: 1,
+            record_bytes_max: RECORD_BYTES_MAX,
+            file_bytes_max: FILE_BYTES_MAX,
+        }
+    }
+}
+
+/// What was read.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Reading {
+    /// Every log by name, with its records and its fault.
+    pub files: BTreeMap<String, FileLedger>,
+    /// BLAKE3 in hexadecimal of the bytes that were read of each log.
+    pub digests: BTreeMap<String, String>,
+    /// Requests whose response was never recorded, by cluster.
+    pub response_missing: BTreeMap<String, u64>,
+    /// Ids that stand for two different things: the first few in order.
+    pub duplicate_ids: BTreeSet<String>,
+    /// How many such ids.
+    pub duplicate_id_count: u64,
+    /// All records.
+    pub records: u64,
+}
+
+impl Reading {
+    /// Whether a second pass read the same bytes.
+    ///
+    /// # Errors
+    /// When an input changed in between; names the first.
+    pub fn check_unchanged(&self, second: &Reading) -> Result<(), IngestError> {
+        let names: BTreeSet<&String> = self.digests.keys().chain(second.digests.keys()).collect();
+        match names.into_iter().find(|name| self.digests.get(*name) != second.digests.get(*name)) {
+            Some(name) => Err(IngestError::Changed { name: name.clone() }),
+            None => Ok(()),
+        }
+    }
+}
+
+/// What a reading thread hands over.
+enum Parcel {
+    Batch {
+        leaves: Vec<Leaf>,
+        /// Bytes of the file read since the last batch.
+        raw_bytes: u64,
+    },
+    End {
+        fault: Option<FileFault>,
+        digest: String,
+        raw_bytes: u64,
+    },
+}
+
+/// Which input is to be read next, and whose turn it is to be consumed.
+#[derive(Default)]
+struct Turn {
+    next: usize,
+    consumed: usize,
+    ready: VecDeque<(usize, Receiver<Parcel>)>,
+}
+
+/// Reads logs and pushes every record into the sink, in the order of the inputs. Profiles are left out.
+///
+/// A file that cannot be read is no failure: its fault stands in [`Reading::files`] and the others go on.
+/// `progress` is told the bytes and the records done so far.
+pub fn read(inputs: &[Input], options: &Options<'_>, sink: &mut dyn Sink, progress: &(dyn Fn(u64, u64) + Sync)) -> Reading {
+    let logs: Vec<&Input> = inputs.iter().filter(|input| input.kind == InputKind::Log).collect();
+    let jobs = options.jobs.clamp(1, logs.len().max(1));
+    let turn = Mutex::new(Turn::default());
+    let changed = Condvar::new();
+    let mut consumer = Consumer { options, sink, once: Once::default(), reading: Reading::default(), raw_bytes: 0, progress };
+    std::thread::scope(|scope| {
+        for _ in 0..jobs {
+            scope.spawn(|| work(&logs, options, &turn, &changed, jobs));
+        }
+        for (place, input) in logs.iter().enumerate() {
+            if let Some(parcels) = await_input(place, &turn, &changed) {
+                consumer.consume(input, &parcels);
+            }
+        }
+    });
+    consumer.finish()
+}
+
+/// A reading thread: takes inputs in order, but never far ahead of the consumer.
+fn work(logs: &[&Input], options: &Options<'_>, turn: &Mutex<Turn>, changed: &Condvar, jobs: usize) {
+    loop {
+        let (input, parcels) = {
+            let state = turn.lock().unwrap_or_else(PoisonError::into_inner);
+            let ahead = |state: &mut Turn| state.next < logs.len() && state.next >= state.consumed + 2 * jobs;
+            let mut state = changed.wait_while(state, ahead).unwrap_or_else(PoisonError::into_inner);
+            let Some(input) = logs.get(state.next) else { return };
+            let (parcels, receiver) = sync_channel(BATCHES_MAX);
+            let place = state.next;
+            state.ready.push_back((place, receiver));
+            state.next += 1;
+            (*input, parcels)
+        };
+        changed.notify_all();
+        read_one(input, options, &parcels);
+    }
+}
+
+fn read_one(input: &Input, options: &Options<'_>, parcels: &SyncSender<Parcel>) {
+    let end = file::read(input, options, &mut |leaves, raw_bytes| parcels.send(Parcel::Batch { leaves, raw_bytes }).is_ok());
+    // The consumer takes every parcel up to the end, so this arrives.
+    let _ = parcels.send(end);
+}
+
+fn await_input(place: usize, turn: &Mutex<Turn>, changed: &Condvar) -> Option<Receiver<Parcel>> {
+    let mut state = turn.lock().unwrap_or_else(PoisonError::into_inner);
+    state.consumed = place;
+    changed.notify_all();
+    let absent = |state: &mut Turn| state.ready.front().is_none_or(|(front, _)| *front != place);
+    let mut state = changed.wait_while(state, absent).unwrap_or_else(PoisonError::into_inner);
+    state.ready.pop_front().map(|(_, parcels)| parcels)
+}
+
+struct Consumer<'a> {
+    options: &'a Options<'a>,
+    sink: &'a mut dyn Sink,
+    once: Once,
+    reading: Reading,
+    raw_bytes: u64,
+    progress: &'a (dyn Fn(u64, u64) + Sync),
+}
+
+impl Consumer<'_> {
+    fn consume(&mut self, input: &Input, parcels: &Receiver<Parcel>) {
+        let mut ledger = FileLedger { records: 0, fault: None, named: input.named };
+        let mut digest = String::new();
+        for parcel in parcels {
+            match parcel {
+                Parcel::Batch { leaves, raw_bytes } => {
+                    self.raw_bytes += raw_bytes;
+                    for leaf in &leaves {
+                        ledger.records += 1;
+                        self.reading.records += 1;
+                        self.take(leaf, Origin { file: &input.name, record: ledger.records });
+                    }
+                }
+                Parcel::End { fault, digest: whole, raw_bytes } => {
+                    self.raw_bytes += raw_bytes;
+                    ledger.fault = fault;
+                    digest = whole;
+                }
+            }
+            (self.progress)(self.raw_bytes, self.reading.records);
+        }
+        self.reading.digests.insert(input.name.clone(), digest);
+        self.reading.files.insert(input.name.clone(), ledger);
+    }
+
+    fn take(&mut self, leaf: &Leaf, origin: Origin<'_>) {
+        let decoded = &leaf.decoded;
+        if self.is_outside(decoded) {
+            return self.sink.record(&Record::Skipped(Skip::OutsideWindow));
+        }
+        let passed_over = self.once.pass_over(decoded, leaf.digest);
+        match passed_over {
+            Some(skip) => self.sink.record(&Record::Skipped(skip)),
+            None => self.sink.record(&record_of(decoded, origin)),
+        }
+        // Stages of one request may carry different bodies: what exists is taken from all of them, in any order.
+        if passed_over.is_none_or(|skip| skip == Skip::Stage) {
+            decoded.facts.iter().for_each(|fact| self.sink.fact(fact));
+        }
+        if let (None, Some(sighting)) = (passed_over, &decoded.sighting) {
+            self.sink.sighting(sighting);
+        }
+    }
+
+    fn is_outside(&self, decoded: &Decoded) -> bool {
+        let too_early = |time| self.options.since.is_some_and(|since| time < since);
+        let too_late = |time| self.options.until.is_some_and(|until| time >= until);
+        decoded.time.is_some_and(|time| too_early(time) || too_late(time))
+    }
+
+    fn finish(mut self) -> Reading {
+        self.reading.response_missing = self.once.response_missing();
+        let (ids, count) = self.once.duplicate_ids();
+        self.reading.duplicate_ids = ids;
+        self.reading.duplicate_id_count = count;
+        self.reading
+    }
+}
+
+fn record_of<'a>(decoded: &'a Decoded, origin: Origin<'a>) -> Record<'a> {
+    match (&decoded.end, decoded.time) {
+        (End::Observed(asked), Some(time)) if !asked.is_empty() => {
+            let observe = |asked: &'a Asked| Observation {
+                identity: &asked.identity,
+                groups: &asked.groups,
+                request: &asked.request,
+                basis: &asked.basis,
+                outcome: asked.outcome,
+                time,
+                id: &decoded.id,
+                origin,
+            };
+            Record::Observed(asked.iter().map(observe).collect())
+        }
+        (End::Observed(_), _) => Record::Rejected { reject: Reject::Field, detail: "no time that could be read", origin },
+        (End::Undecided { why, identity }, _) => Record::Undecided { why, identity: identity.as_ref(), origin },
+        (End::Skipped(skip), _) => Record::Skipped(*skip),
+        (End::Rejected { reject, detail }, _) => Record::Rejected { reject: *reject, detail, origin },
+    }
+}

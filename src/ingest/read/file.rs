@@ -1,0 +1,326 @@
+//! One input: its form told, its records framed and decoded, handed over in batches; its fault, if it has one.
+
+use std::cell::Cell;
+use std::io::{self, Read};
+use std::rc::Rc;
+
+use crate::access::ledger::FileFault;
+use crate::access::observation::Reject;
+use crate::ingest::cloudtrail;
+use crate::ingest::decoded::{Decoded, End, Surround};
+use crate::ingest::frame::{Frame, Framer};
+use crate::ingest::open::{Opened, Raw, Stop};
+use crate::ingest::sniff::{CriLines, EXPECTED, Form, SNIFF_BYTES, form_of, without_mark};
+use crate::ingest::source::Input;
+use crate::ingest::unwrap::{Leaf, Unwrapper, digest_of_bytes};
+
+use super::{Options, Parcel};
+
+/// Records handed over at once.
+const BATCH_RECORDS: usize = 256;
+
+/// Delivered bytes handed over at once; a larger record goes alone.
+const BATCH_BYTES: usize = 1 << 20;
+
+/// A file is given up when this many records passed and not one was of a kind that tightfit reads.
+const FOREIGN_MAX: usize = 10_000;
+
+/// Takes a batch and the bytes read for it; `false` when nobody wants more.
+type Send<'s> = dyn FnMut(Vec<Leaf>, u64) -> bool + 's;
+
+/// Decoded records on their way out. They are held back until one shows that the file is a log at all.
+struct Outbox<'a, 's> {
+    unwrapper: Unwrapper<'a>,
+    surround: Surround,
+    inside: Option<(Surround, bool)>,
+    batch: Vec<Leaf>,
+    batch_bytes: usize,
+    is_log: bool,
+    /// Why the first record was rejected, while no record was of use.
+    unusable: Option<String>,
+    usable: bool,
+    stopped: bool,
+    sent_raw_bytes: u64,
+    raw: Raw,
+    send: &'a mut Send<'s>,
+}
+
+/// Reads one log; every batch goes to `send`, what is returned ends it.
+pub(super) fn read(input: &Input, options: &Options<'_>, send: &mut Send<'_>) -> Parcel {
+    let mut opened = match Opened::new(&input.path, options.file_bytes_max) {
+        Ok(opened) => opened,
+        Err((stop, raw)) => return end(Some(fault_of(stop)), &raw, 0),
+    };
+    let cluster = options.clusters.iter().find(|(_, pattern)| pattern.matches(&input.name)).map(|(name, _)| name.clone());
+    let mut outbox = Outbox {
+        unwrapper: Unwrapper { catalog: options.catalog, record_bytes_max: options.record_bytes_max },
+        surround: Surround { cluster, time: None },
+        inside: None,
+        batch: Vec::new(),
+        batch_bytes: 0,
+        is_log: false,
+        unusable: None,
+        usable: false,
+        stopped: false,
+        sent_raw_bytes: 0,
+        raw: opened.raw().clone(),
+        send,
+    };
+    let mut fault = read_forms(&mut opened, options, &mut outbox);
+    if let Some(foreign) = outbox.finish() {
+        fault = fault.filter(|fault| matches!(fault, FileFault::Unreadable(_))).or(Some(foreign));
+    }
+    end(fault, &outbox.raw, outbox.sent_raw_bytes)
+}
+
+fn end(fault: Option<FileFault>, raw: &Raw, sent: u64) -> Parcel {
+    Parcel::End { fault, digest: raw.digest(), raw_bytes: raw.bytes().saturating_sub(sent) }
+}
+
+fn fault_of(stop: Stop) -> FileFault {
+    match stop {
+        Stop::Truncated(why) => FileFault::Truncated(why),
+        Stop::Unreadable(why) => FileFault::Unreadable(why),
+    }
+}
+
+/// Reads enough to tell the form, then the rest in that form.
+fn read_forms(opened: &mut Opened, options: &Options<'_>, outbox: &mut Outbox<'_, '_>) -> Option<FileFault> {
+    let (mut start, mut chunk) = (Vec::new(), Vec::new());
+    let mut stop = None;
+    while start.len() < SNIFF_BYTES {
+        match opened.next(&mut chunk) {
+            Ok(()) if chunk.is_empty() => break,
+            Ok(()) => start.extend_from_slice(&chunk),
+            Err(why) => {
+                stop = Some(why);
+                break;
+            }
+        }
+        if start.trim_ascii_start().is_empty() {
+            start.clear();
+        }
+    }
+    let form = form_of(&start);
+    let start = without_mark(&start);
+    match form {
+        Form::Foreign(_) if start.is_empty() && stop.is_some() => stop.map(fault_of),
+        Form::Foreign(why) => Some(outbox.foreign(&why)),
+        Form::Json => read_json(opened, options, outbox, start, stop, None, false),
+        Form::TextLines => read_json(opened, options, outbox, start, stop, None, true),
+        Form::CriLines => read_json(opened, options, outbox, start, stop, Some(CriLines::default()), true),
+        Form::Csv => read_csv(opened, options, outbox, start, stop),
+    }
+}
+
+fn read_json(
+    opened: &mut Opened,
+    options: &Options<'_>,
+    outbox: &mut Outbox<'_, '_>,
+    start: &[u8],
+    mut stop: Option<Stop>,
+    mut lines: Option<CriLines>,
+    prefixed: bool,
+) -> Option<FileFault> {
+    let mut framer = Framer::new(options.record_bytes_max, prefixed);
+    let mut chunk = start.to_vec();
+    let mut stripped = Vec::new();
+    while !chunk.is_empty() && !outbox.stopped {
+        let bytes = match &mut lines {
+            Some(lines) => {
+                lines.strip(&chunk, &mut stripped);
+                &stripped
+            }
+            None => &chunk,
+        };
+        framer.push(bytes, &mut |frame| outbox.take(frame));
+        if stop.is_some() {
+            break;
+        }
+        if let Err(why) = opened.next(&mut chunk) {
+            stop = Some(why);
+            break;
+        }
+    }
+    if outbox.stopped {
+        return None;
+    }
+    let cut = framer.finish(&mut |frame| outbox.take(frame));
+    let cut =
+        cut.then(|| FileFault::Truncated(format!("ends in the middle of a record or list, at byte {}", outbox.raw.bytes())));
+    stop.map(fault_of).or(cut)
+}
+
+/// Ends a row that grows over the limit: the csv crate would keep all of it.
+struct RowGuard<'a> {
+    start: &'a [u8],
+    opened: &'a mut Opened,
+    chunk: Vec<u8>,
+    given: usize,
+    row_bytes: Rc<Cell<usize>>,
+    row_bytes_max: usize,
+    stop: Option<Stop>,
+}
+
+impl Read for RowGuard<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.row_bytes.get() > self.row_bytes_max {
+            return Err(io::Error::other("a row is larger than the limit"));
+        }
+        let read = if self.start.is_empty() {
+            if self.given == self.chunk.len() && self.stop.is_none() {
+                self.given = 0;
+                self.stop = self.opened.next(&mut self.chunk).err();
+                if self.stop.is_some() {
+                    self.chunk.clear();
+                }
+            }
+            let read = self.chunk.get(self.given..).unwrap_or_default().read(buffer)?;
+            self.given += read;
+            read
+        } else {
+            self.start.read(buffer)?
+        };
+        self.row_bytes.set(self.row_bytes.get() + read);
+        Ok(read)
+    }
+}
+
+/// A table as Athena and CloudTrail Lake export it: a header, one record a row.
+/// <https://docs.aws.amazon.com/athena/latest/ug/create-cloudtrail-table.html>
+fn read_csv(
+    opened: &mut Opened,
+    options: &Options<'_>,
+    outbox: &mut Outbox<'_, '_>,
+    start: &[u8],
+    stop: Option<Stop>,
+) -> Option<FileFault> {
+    let tab = start.split(|byte| *byte == b'\n').next().is_some_and(|header| header.contains(&b'\t'));
+    let row_bytes = Rc::new(Cell::new(0));
+    let mut guard = RowGuard {
+        start,
+        opened,
+        chunk: Vec::new(),
+        given: 0,
+        row_bytes: Rc::clone(&row_bytes),
+        row_bytes_max: options.record_bytes_max,
+        stop,
+    };
+    let mut rows = csv::ReaderBuilder::new().flexible(true).delimiter(if tab { b'\t' } else { b',' }).from_reader(&mut guard);
+    let header: Vec<String> = match rows.byte_headers() {
+        Ok(header) => header.iter().map(|name| String::from_utf8_lossy(name).trim().to_ascii_lowercase()).collect(),
+        Err(error) => return Some(outbox.foreign(&format!("a table whose header cannot be read ({error})"))),
+    };
+    let mut row = csv::ByteRecord::new();
+    let mut failure = None;
+    while !outbox.stopped {
+        row_bytes.set(0);
+        match rows.read_byte_record(&mut row) {
+            Ok(true) => outbox.row(&header, &row),
+            Ok(false) => break,
+            Err(error) => {
+                outbox.put(Leaf { decoded: Decoded::rejected(Reject::TooLarge, error.to_string()), digest: [0; 16] }, 0);
+                failure = Some(FileFault::Unreadable(format!("{error} (near byte {})", outbox.raw.bytes())));
+                break;
+            }
+        }
+    }
+    drop(rows);
+    guard.stop.map(fault_of).or(failure)
+}
+
+impl Outbox<'_, '_> {
+    fn take(&mut self, frame: Frame<'_>) {
+        if self.stopped {
+            return;
+        }
+        match frame {
+            Frame::Open(head) => self.inside = Some(self.unwrapper.surround(head, &self.surround)),
+            Frame::Close => self.inside = None,
+            Frame::Value(json) => {
+                let mut leaves = Vec::new();
+                let (surround, control) =
+                    self.inside.as_ref().map_or((&self.surround, false), |(inside, control)| (inside, *control));
+                if control {
+                    let decoded = Decoded::skipped(crate::access::observation::Skip::Control);
+                    leaves.push(Leaf { decoded, digest: [0; 16] });
+                } else {
+                    self.unwrapper.open(json, surround, &mut |leaf| leaves.push(leaf));
+                }
+                let bytes = json.len() / leaves.len().max(1);
+                leaves.into_iter().for_each(|leaf| self.put(leaf, bytes));
+            }
+            Frame::Rejected(reject, detail) => {
+                self.put(Leaf { decoded: Decoded::rejected(reject, detail), digest: [0; 16] }, 0);
+            }
+        }
+    }
+
+    fn row(&mut self, header: &[String], row: &csv::ByteRecord) {
+        if row.len() != header.len() {
+            let detail = format!("a row of {} fields below a header of {}", row.len(), header.len());
+            return self.put(Leaf { decoded: Decoded::rejected(Reject::Malformed, detail), digest: [0; 16] }, 0);
+        }
+        let columns = header.iter().zip(row).map(|(name, field)| (name.clone(), String::from_utf8_lossy(field).into_owned()));
+        let columns = columns.collect();
+        let decoded = cloudtrail::decode_columns(&columns, self.unwrapper.catalog);
+        let digest = digest_of_bytes(serde_json::to_string(&columns).unwrap_or_default().as_bytes());
+        self.put(Leaf { decoded, digest }, row.as_slice().len());
+    }
+
+    fn put(&mut self, leaf: Leaf, bytes: usize) {
+        let leaf = Leaf { decoded: leaf.decoded.bounded(), ..leaf };
+        self.is_log |= !matches!(leaf.decoded.end, End::Rejected { reject: Reject::Foreign | Reject::Malformed, .. });
+        match &leaf.decoded.end {
+            End::Rejected { detail, .. } if !self.usable && self.unusable.is_none() => self.unusable = Some(detail.clone()),
+            End::Rejected { .. } => {}
+            End::Observed(_) | End::Undecided { .. } | End::Skipped(_) => self.usable = true,
+        }
+        self.batch.push(leaf);
+        self.batch_bytes += bytes;
+        if self.is_log && (self.batch.len() >= BATCH_RECORDS || self.batch_bytes >= BATCH_BYTES) {
+            self.flush();
+        } else if self.batch.len() >= FOREIGN_MAX {
+            self.stopped = true;
+        }
+    }
+
+    fn flush(&mut self) {
+        let raw_bytes = self.raw.bytes();
+        let wanted = (self.send)(std::mem::take(&mut self.batch), raw_bytes.saturating_sub(self.sent_raw_bytes));
+        self.stopped |= !wanted;
+        self.sent_raw_bytes = raw_bytes;
+        self.batch_bytes = 0;
+    }
+
+    /// Sends the rest. A file in which nothing was a record becomes one rejected record and a fault.
+    fn finish(&mut self) -> Option<FileFault> {
+        if self.is_log || self.batch.is_empty() {
+            if !self.batch.is_empty() {
+                self.flush();
+            }
+            return self.unusable.take().filter(|_| !self.usable).map(FileFault::Unusable);
+        }
+        let (count, first) = (self.batch.len(), self.batch.first());
+        let why = match first.map(|leaf| &leaf.decoded.end) {
+            Some(End::Rejected { detail, .. }) => detail.clone(),
+            _ => String::new(),
+        };
+        let many = if count > 1 { format!(" (the first of {count} such)") } else { String::new() };
+        let why = if why.contains(EXPECTED) { format!("{why}{many}") } else { format!("{why}{many}: {EXPECTED}") };
+        self.batch.clear();
+        Some(self.give_up(why))
+    }
+
+    fn foreign(&mut self, what: &str) -> FileFault {
+        self.batch.clear();
+        self.give_up(format!("{what}: {EXPECTED}"))
+    }
+
+    fn give_up(&mut self, why: String) -> FileFault {
+        self.batch.push(Leaf { decoded: Decoded::rejected(Reject::Foreign, why.clone()), digest: [0; 16] });
+        self.is_log = true;
+        self.flush();
+        FileFault::Foreign(why)
+    }
+}

@@ -1,0 +1,218 @@
+//! The pipeline: the only composition of the verbs. Sources and settings in, a plan out; nothing is written here.
+//!
+//! inputs --ingest, aggregate--> Profile --synthesize--> PolicySet --ingest, verify--> Verdict --render--> artifacts
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use crate::access::profile::Profile;
+use crate::access::survey::Survey;
+use crate::aggregate::{self, Aggregator, ProfileError};
+use crate::artifact::Artifact;
+use crate::catalog::Catalog;
+use crate::config::Config;
+use crate::finding::{self, Code, Finding};
+use crate::ingest::{self, IngestError, Input, InputKind, Reading};
+use crate::load::{self, LoadError};
+use crate::policy::set::PolicySet;
+use crate::render::redact::Detail;
+use crate::render::report::Subject;
+use crate::render::{self, RenderError, Templates};
+use crate::synthesize;
+use crate::verdict::{Verdict, VerdictBasis};
+use crate::verify::Replay;
+
+/// Why a stage failed. Rejected records and findings are values, not errors.
+#[derive(Debug, thiserror::Error)]
+pub enum PipelineError {
+    /// An input could not be found or changed while it was read.
+    #[error(transparent)]
+    Ingest(#[from] IngestError),
+    /// A stored profile could not be read or made.
+    #[error(transparent)]
+    Profile(#[from] ProfileError),
+    /// A policy folder could not be read.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// Something could not be rendered.
+    #[error(transparent)]
+    Render(#[from] RenderError),
+}
+
+/// What to read and how.
+pub struct Source<'a> {
+    /// Logs and stored profiles.
+    pub inputs: &'a [Input],
+    /// Settings.
+    pub config: &'a Config,
+    /// What the platforms define.
+    pub catalog: &'a Catalog,
+    /// How many files are read at a time; at least one.
+    pub jobs: usize,
+    /// Called now and then with bytes and records read so far.
+    pub progress: &'a (dyn Fn(u64, u64) + Sync),
+}
+
+/// What a first reading learned.
+#[derive(Debug)]
+pub struct Learned {
+    /// Everything seen.
+    pub profile: Profile,
+    /// Whether any of it came from a stored profile.
+    pub basis: VerdictBasis,
+    /// How the logs were read, to be compared with the second pass.
+    reading: Reading,
+}
+
+/// Everything that one run comes to.
+#[derive(Debug)]
+pub struct Plan {
+    /// Everything seen.
+    pub profile: Profile,
+    /// What was written or loaded.
+    pub policies: PolicySet,
+    /// What replay proved.
+    pub verdict: Verdict,
+    /// Everything a person should know, arranged; holes of the recording among them.
+    pub findings: Vec<Finding>,
+}
+
+impl Source<'_> {
+    fn options(&self) -> ingest::Options<'_> {
+        ingest::Options {
+            catalog: self.catalog,
+            clusters: &self.config.clusters,
+            since: self.config.choose.since,
+            until: self.config.choose.until,
+            jobs: self.jobs.max(1),
+            ..ingest::Options::new(self.catalog)
+        }
+    }
+
+    fn stored(&self) -> Result<Vec<Profile>, ProfileError> {
+        let stored = self.inputs.iter().filter(|input| input.kind == InputKind::Profile);
+        stored.map(|input| aggregate::read(&input.name, &input.path)).collect()
+    }
+}
+
+/// Reads every input once and aggregates what was seen.
+///
+/// # Errors
+/// When a stored profile cannot be read; bad logs are values in the ledger.
+pub fn learn(source: &Source<'_>) -> Result<Learned, PipelineError> {
+    let mut aggregator = Aggregator::default();
+    let reading = ingest::read(source.inputs, &source.options(), &mut aggregator, source.progress);
+    let mut profile = aggregator.finish()?;
+    note_reading(&mut profile.ledger, &mut profile.coverage, &reading);
+    let stored = source.stored()?;
+    for part in &stored {
+        profile.merge(part);
+    }
+    let basis = if stored.is_empty() { VerdictBasis::Log } else { VerdictBasis::Profile };
+    Ok(Learned { profile, basis, reading })
+}
+
+/// What only the reader of files knows: faults, requests without an answer, forged ids.
+fn note_reading(ledger: &mut crate::access::ledger::Ledger, coverage: &mut crate::access::coverage::Coverage, reading: &Reading) {
+    ledger.files.clone_from(&reading.files);
+    coverage.response_missing.clone_from(&reading.response_missing);
+    coverage.duplicate_ids.clone_from(&reading.duplicate_ids);
+    coverage.duplicate_id_count = reading.duplicate_id_count;
+}
+
+/// Learns, writes policies, and proves them by reading the log again.
+///
+/// # Errors
+/// When a stored profile cannot be read or a log changed between the two readings.
+pub fn generate(source: &Source<'_>) -> Result<Plan, PipelineError> {
+    let learned = learn(source)?;
+    let (policies, mut findings) = synthesize::policies(&learned.profile, source.config, source.catalog);
+    let mut replay = Replay::new(&policies, source.config);
+    if learned.basis == VerdictBasis::Log {
+        let reading = ingest::read(source.inputs, &source.options(), &mut replay, source.progress);
+        learned.reading.check_unchanged(&reading)?;
+    } else {
+        replay.profile(&learned.profile);
+    }
+    let holes = holes(&learned.profile, source);
+    let verdict = replay.verdict(learned.basis, holes.clone());
+    findings.extend(holes);
+    findings.extend(remarks(&learned.profile, &verdict));
+    let findings = finding::arrange(findings, &source.config.findings);
+    Ok(Plan { profile: learned.profile, policies, verdict, findings })
+}
+
+/// Judges the policies of a folder against every input, read once.
+///
+/// # Errors
+/// When the folder or a stored profile cannot be read.
+pub fn verify(source: &Source<'_>, folder: &Path) -> Result<Plan, PipelineError> {
+    let (policies, mut findings) = load::folder(folder)?;
+    let mut replay = Replay::new(&policies, source.config);
+    let mut survey = Survey::default();
+    let reading = ingest::read(source.inputs, &source.options(), &mut (&mut survey, &mut replay), source.progress);
+    note_reading(&mut survey.ledger, &mut survey.coverage, &reading);
+    let mut profile =
+        Profile { identities: BTreeMap::new(), inventory: survey.inventory, coverage: survey.coverage, ledger: survey.ledger };
+    let stored = source.stored()?;
+    for part in &stored {
+        replay.profile(part);
+        profile.merge(part);
+    }
+    let basis = if stored.is_empty() { VerdictBasis::Log } else { VerdictBasis::Profile };
+    let holes = holes(&profile, source);
+    let verdict = replay.verdict(basis, holes.clone());
+    findings.extend(holes);
+    findings.extend(remarks(&profile, &verdict));
+    let findings = finding::arrange(findings, &source.config.findings);
+    Ok(Plan { profile, policies, verdict, findings })
+}
+
+/// The files of an output folder.
+///
+/// # Errors
+/// When a user's template is broken or changes a policy.
+pub fn artifacts(
+    plan: &Plan,
+    config: &Config,
+    catalog: &Catalog,
+    templates: &Templates,
+    detail: Detail,
+) -> Result<Vec<Artifact>, RenderError> {
+    let Plan { profile, policies, verdict, findings } = plan;
+    let subject = Subject { profile, policies, verdict, findings, config };
+    render::artifacts(subject, catalog, templates, detail)
+}
+
+/// What the recording could not show, as configuration weighs it.
+#[must_use]
+pub fn holes(profile: &Profile, source: &Source<'_>) -> Vec<Finding> {
+    let data_services: Vec<&str> = source.catalog.rules().data_services().collect();
+    let mut holes = profile.coverage.holes(&data_services, source.config.days_min);
+    if profile.ledger.observed == 0 {
+        let note = "no record is an observed request, so nothing can be written or judged: name another input, or widen `--since` and `--until`";
+        holes.push(Finding::new(Code::NothingObserved, "the log", note));
+    }
+    finding::arrange(holes, &source.config.findings)
+}
+
+/// Findings about the reading itself.
+fn remarks(profile: &Profile, verdict: &Verdict) -> Vec<Finding> {
+    let mut remarks = profile.coverage.remarks();
+    for contested in &verdict.restraint.contested {
+        let note = format!("{}; it stays granted, find out which answer is meant: {}", contested.note, contested.request);
+        remarks.push(Finding::new(Code::Contested, contested.identity.to_string(), note).counted(contested.count));
+    }
+    for (why, count) in &profile.ledger.undecided {
+        let note = format!("{}: nothing was written for these records", render::report::spell_undecided(why));
+        remarks.push(Finding::new(Code::EventUnmapped, "the log", note).counted(*count));
+    }
+    let rejected = profile.ledger.rejected_count().saturating_sub(profile.ledger.passed_over());
+    if rejected > 0 {
+        remarks.push(
+            Finding::new(Code::RecordsRejected, "the log", "records that could not be used; the report names some")
+                .counted(rejected),
+        );
+    }
+    remarks
+}

@@ -1,0 +1,165 @@
+//! What identity policies answer: an explicit deny wins, then an allow, else nothing allows it.
+//!
+//! Invariant: an Allow that is not fully understood does not allow; a Deny that may apply is not passed over.
+//! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html>
+
+use super::condition;
+use super::model::{Actions, Effect, PolicyDocument, ResourcePattern, Resources, Statement};
+use crate::access::aws::{AwsRequest, Resource};
+use crate::policy::set::Decision;
+
+/// What identity policies answer, all of them applying together. A statement without a Sid is named by its place.
+#[must_use]
+pub fn decide(documents: &[PolicyDocument], request: &AwsRequest) -> Decision {
+    let mut allow = None;
+    let mut maybe_denied = false;
+    let mut not_understood = Vec::new();
+    for (document, statement) in statements(documents) {
+        match (statement.1.effect, applies(statement.1, request, &mut not_understood)) {
+            (Effect::Deny, Some(true)) => return Decision::ExplicitDeny { by: name(document, statement) },
+            (Effect::Deny, None) => maybe_denied = true,
+            (Effect::Allow, Some(true)) => allow = allow.or(Some((document, statement))),
+            (Effect::Allow, None) | (_, Some(false)) => {}
+        }
+    }
+    match allow {
+        Some((document, statement)) if !maybe_denied => Decision::Allow { by: name(document, statement) },
+        Some(_) | None => Decision::ImplicitDeny { not_understood },
+    }
+}
+
+fn statements(documents: &[PolicyDocument]) -> impl Iterator<Item = (usize, (usize, &Statement))> {
+    let numbered = documents.iter().enumerate();
+    numbered.flat_map(|(document, one)| one.statements.iter().enumerate().map(move |statement| (document, statement)))
+}
+
+fn name(document: usize, (place, statement): (usize, &Statement)) -> String {
+    match &statement.sid {
+        Some(sid) if !sid.is_empty() => sid.clone(),
+        Some(_) | None => format!("document {}, statement {}", document + 1, place + 1),
+    }
+}
+
+/// Whether a statement applies; `None` where that is not known, with the reason added to `not_understood`.
+fn applies(statement: &Statement, request: &AwsRequest, not_understood: &mut Vec<String>) -> Option<bool> {
+    let key = &request.key;
+    let action = match &statement.actions {
+        Actions::Action(patterns) => any(patterns.iter().map(|pattern| pattern.matches(&key.action))),
+        Actions::NotAction(patterns) => any(patterns.iter().map(|pattern| pattern.matches(&key.action))).map(|any| !any),
+    };
+    if action == Some(false) {
+        return action;
+    }
+    let resource = match &statement.resources {
+        Resources::Resource(patterns) => any(patterns.iter().map(|pattern| pattern.matches(&key.resource, &request.context))),
+        Resources::NotResource(patterns) => not_resource(statement.effect, patterns, request),
+        Resources::Absent => None,
+    };
+    if resource == Some(false) {
+        return resource;
+    }
+    let start = not_understood.len();
+    let condition = condition::holds(&statement.condition, &request.context, not_understood);
+    if condition == Some(false) {
+        not_understood.truncate(start);
+        return condition;
+    }
+    if action.is_none() {
+        not_understood.push("action pattern".to_owned());
+    }
+    if resource.is_none() {
+        not_understood.push("resource pattern".to_owned());
+    }
+    if statement.principal.is_some() {
+        not_understood.push("`Principal` in an identity policy".to_owned());
+        return None;
+    }
+    action.and(resource).and(condition)
+}
+
+/// Whether the request's resource is outside all patterns. Where the record does not name the resource, it may be one of those
+/// left out: an Allow is not sure to reach it, a Deny may.
+fn not_resource(effect: Effect, patterns: &[ResourcePattern], request: &AwsRequest) -> Option<bool> {
+    let key = &request.key;
+    let outside = any(patterns.iter().map(|pattern| pattern.matches(&key.resource, &request.context))).map(|any| !any);
+    let unresolved = || patterns.iter().any(|pattern| pattern.is_unresolved(&request.context));
+    match (&key.resource, effect) {
+        (Resource::NotBuilt, Effect::Allow) => outside.filter(|outside| !outside),
+        (Resource::Arn(_), _) if unresolved() => outside.filter(|outside| !outside),
+        (Resource::NotBuilt, Effect::Deny) | (Resource::NoResourceLevel | Resource::Arn(_), _) => outside,
+    }
+}
+
+/// True if one is, else unknown if one is.
+fn any(answers: impl Iterator<Item = Option<bool>>) -> Option<bool> {
+    let mut answer = Some(false);
+    for one in answers {
+        match one {
+            Some(true) => return Some(true),
+            Some(false) => {}
+            None => answer = None,
+        }
+    }
+    answer
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::access::aws::{Action, Arn, AwsRequestKey, Context};
+
+    fn request(action: &str, resource: Resource) -> AwsRequest {
+        AwsRequest { key: AwsRequestKey { action: Action::parse(action).unwrap(), resource }, context: Context::new() }
+    }
+
+    fn judged(statements: &str, action: &str, arn: &str) -> String {
+        let text = format!(r#"{{"Version":"2012-10-17","Statement":{statements}}}"#);
+        let document: PolicyDocument = serde_json::from_str(&text).unwrap();
+        let resource = match arn {
+            "*" => Resource::NoResourceLevel,
+            "?" => Resource::NotBuilt,
+            arn => Resource::Arn(Arn::literal(arn).unwrap()),
+        };
+        match decide(&[document], &request(action, resource)) {
+            Decision::Allow { by } => format!("allow {by}"),
+            Decision::ExplicitDeny { by } => format!("deny {by}"),
+            Decision::ImplicitDeny { not_understood } => format!("none {}", not_understood.join(", ")),
+        }
+    }
+
+    #[test]
+    fn statements_are_decided_as_documented() {
+        let read = r#"{"Sid":"R","Effect":"Allow","Action":"s3:get*","Resource":"arn:aws:s3:::b/*"}"#;
+        assert_eq!(judged(read, "s3:GetObject", "arn:aws:s3:::b/k"), "allow R");
+        assert_eq!(judged(read, "s3:GetObject", "*"), "none ");
+        assert_eq!(judged(read, "s3:PutObject", "arn:aws:s3:::b/k"), "none ");
+        let deny = format!(r#"[{read},{{"Effect":"Deny","Action":"*","Resource":"arn:aws:s3:::b/secret"}}]"#);
+        assert_eq!(judged(&deny, "s3:GetObject", "arn:aws:s3:::b/secret"), "deny document 1, statement 2");
+        assert_eq!(judged(&deny, "s3:GetObject", "arn:aws:s3:::b/x"), "allow R");
+        let all = r#"{"Sid":"A","Effect":"Allow","Action":"ec2:*","Resource":"*"}"#;
+        assert_eq!(judged(all, "ec2:DescribeInstances", "*"), "allow A");
+        assert_eq!(judged(all, "ec2:StartInstances", "?"), "allow A");
+    }
+
+    #[test]
+    fn not_elements_leave_out() {
+        let not = r#"{"Sid":"N","Effect":"Allow","NotAction":"iam:*","NotResource":"arn:aws:s3:::b/*"}"#;
+        assert_eq!(judged(not, "s3:GetObject", "arn:aws:s3:::c/k"), "allow N");
+        assert_eq!(judged(not, "s3:GetObject", "arn:aws:s3:::b/k"), "none ");
+        assert_eq!(judged(not, "iam:GetRole", "arn:aws:iam::1:role/r"), "none ");
+        assert_eq!(judged(not, "s3:ListAllMyBuckets", "*"), "allow N");
+        assert_eq!(judged(not, "s3:GetObject", "?"), "none resource pattern");
+    }
+
+    #[test]
+    fn what_is_not_understood_never_allows() {
+        let strange = r#"{"Effect":"Allow","Action":"*","Resource":"*","Condition":{"Odd":{"k":"v"}}}"#;
+        assert_eq!(judged(strange, "s3:GetObject", "*"), "none condition operator `Odd`");
+        let denied = r#"[{"Effect":"Allow","Action":"*","Resource":"*"},
+            {"Effect":"Deny","Action":"s3:*","Resource":"*","Condition":{"Odd":{"k":"v"}}}]"#;
+        assert_eq!(judged(denied, "s3:GetObject", "*"), "none condition operator `Odd`");
+        assert_eq!(judged(denied, "sqs:SendMessage", "*"), "allow document 1, statement 1");
+        let resource = r#"{"Effect":"Allow","Action":"*","Resource":"b/*"}"#;
+        assert_eq!(judged(resource, "s3:GetObject", "arn:aws:s3:::b/k"), "none resource pattern");
+    }
+}

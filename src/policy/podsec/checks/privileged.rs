@@ -1,0 +1,18 @@
+//! privileged: a container must not have all of the node's privileges.
+
+use super::super::visitor::containers;
+use super::Violation;
+use crate::access::pod::Pod;
+
+pub(super) const ID: &str = "privileged";
+
+pub(super) fn since_0(pod: &Pod) -> Vec<Violation> {
+    let privileged = containers(pod).filter(|place| place.container.security_context.privileged == Some(true));
+    privileged
+        .map(|place| Violation {
+            check: ID,
+            field: place.field("securityContext.privileged"),
+            detail: "must not be true".to_owned(),
+        })
+        .collect()
+}

@@ -1,0 +1,147 @@
+//! A policy set: every document that was written or loaded, by identity, with the reason of every grant.
+
+use std::collections::BTreeMap;
+
+use crate::access::identity::Identity;
+use crate::access::request::Request;
+
+use super::grant::{Grant, Permit};
+use super::network::NetworkProposal;
+use super::podsec::NamespacePolicy;
+use super::rbac::RbacPolicy;
+use super::{iam, podsec, rbac};
+
+/// What a policy answers to a request.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Decision {
+    /// Allowed, by the statement, rule or level named.
+    Allow {
+        /// Sid, role or level.
+        by: String,
+    },
+    /// Denied by a statement that says so.
+    ExplicitDeny {
+        /// Its Sid.
+        by: String,
+    },
+    /// Nothing allows it. What was not understood on the way is said; empty means that all was understood.
+    ImplicitDeny {
+        /// Such as `condition operator Foo`.
+        not_understood: Vec<String>,
+    },
+}
+
+impl Decision {
+    /// Nothing allows it, and all was understood.
+    pub const DENY: Decision = Decision::ImplicitDeny { not_understood: Vec::new() };
+
+    /// Whether the request would go through.
+    #[must_use]
+    pub fn is_allow(&self) -> bool {
+        matches!(self, Decision::Allow { .. })
+    }
+}
+
+/// The documents of one identity in one language.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Documents {
+    /// Identity policies of a role or user: all of them apply together.
+    Iam(Vec<iam::PolicyDocument>),
+    /// Roles and bindings of a service account or user.
+    Rbac(RbacPolicy),
+    /// The Pod Security level of a namespace.
+    PodSecurity(NamespacePolicy),
+}
+
+impl Documents {
+    /// What these documents answer. A request of another language is denied.
+    #[must_use]
+    pub fn decide(&self, identity: &Identity, groups: &[String], request: &Request) -> Decision {
+        match (self, request) {
+            (Documents::Iam(documents), Request::Aws(request)) => iam::decide(documents, request),
+            (Documents::Rbac(policy), Request::Kube(request)) => rbac::decide(policy, identity, groups, request),
+            (Documents::PodSecurity(policy), Request::Pod(request)) => podsec::decide(policy, &request.pod),
+            (Documents::Iam(_), Request::Kube(_) | Request::Pod(_))
+            | (Documents::Rbac(_), Request::Aws(_) | Request::Pod(_))
+            | (Documents::PodSecurity(_), Request::Aws(_) | Request::Kube(_)) => Decision::DENY,
+        }
+    }
+
+    /// The smallest removable units that these documents are made of, sorted, each once.
+    #[must_use]
+    pub fn permits(&self) -> Vec<Permit> {
+        let mut permits = match self {
+            Documents::Iam(documents) => documents.iter().flat_map(iam::permits).collect(),
+            Documents::Rbac(policy) => rbac::permits(policy),
+            Documents::PodSecurity(policy) => podsec::permits(policy),
+        };
+        permits.sort();
+        permits.dedup();
+        permits
+    }
+}
+
+impl Permit {
+    /// Whether this unit alone lets the request through.
+    #[must_use]
+    pub fn covers(&self, request: &Request) -> bool {
+        match (self, request) {
+            (Permit::Iam { action, resource }, Request::Aws(request)) => iam::covers(action, resource, request),
+            (Permit::Rbac { .. } | Permit::NonResource { .. }, Request::Kube(request)) => rbac::covers(self, request),
+            (Permit::PodSecurity { level, version }, Request::Pod(request)) => podsec::needs(*level, *version, &request.pod),
+            (Permit::Iam { .. }, Request::Kube(_) | Request::Pod(_))
+            | (Permit::Rbac { .. } | Permit::NonResource { .. }, Request::Aws(_) | Request::Pod(_))
+            | (Permit::PodSecurity { .. }, Request::Aws(_) | Request::Kube(_)) => false,
+        }
+    }
+}
+
+/// One identity's policy.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Policy {
+    /// What it says.
+    pub documents: Documents,
+    /// The reason of every unit in it, sorted. A unit without a reason here is excess.
+    pub grants: Vec<Grant>,
+}
+
+/// Advice on a role's trust policy: additive, never a replacement.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TrustAdvice {
+    /// The role that was assumed.
+    pub role: Identity,
+    /// The statements that its trust policy must hold.
+    pub document: iam::PolicyDocument,
+}
+
+/// A workload's way to `restricted`: which fields keep it back and a patch that sets them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PodPatch {
+    /// The cluster.
+    pub cluster: String,
+    /// The namespace.
+    pub namespace: String,
+    /// The workload.
+    pub workload: crate::access::pod::Workload,
+    /// Every violation of `restricted`: check, field, what is wrong.
+    pub violations: Vec<podsec::Violation>,
+    /// A strategic-merge patch for the workload; `None` where no patch can lift it (hostPath, hostNetwork).
+    pub patch: Option<serde_json::Value>,
+    /// Paths in the patch whose need no log can show: run it in staging first.
+    pub assumed_fields: Vec<String>,
+    /// The violations that the patch leaves, all of them where there is no patch: they need a person's decision.
+    pub remaining: Vec<podsec::Violation>,
+}
+
+/// Everything that was written or loaded.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct PolicySet {
+    /// By identity; a namespace is the identity of a Pod Security level.
+    pub policies: BTreeMap<Identity, Policy>,
+    /// By role.
+    pub trust: Vec<TrustAdvice>,
+    /// By workload.
+    pub pod_patches: Vec<PodPatch>,
+    /// By cluster and namespace.
+    pub network: Vec<NetworkProposal>,
+}

@@ -1,0 +1,182 @@
+//! IAM artifacts: the policy as JSON and as Terraform, and advice on trust policies.
+//!
+//! Invariant: a JSON body reads back as the document that it was made from, or there is an error.
+
+use serde::Serialize;
+
+use super::hcl as spelling;
+use super::{RenderError, Templates};
+use crate::access::identity::{Identity, Name};
+use crate::artifact::{Artifact, folder};
+use crate::policy::iam::PolicyDocument;
+use crate::policy::set::TrustAdvice;
+
+/// What `iam/policy.tf` arranges. Every text is spelled as HCL already.
+#[derive(Debug, Serialize)]
+struct View {
+    /// For the comment at the head: one line, letters that cannot end it.
+    identity: String,
+    /// Names of the JSON files.
+    json: Vec<String>,
+    variable: String,
+    attach_to: String,
+    description: String,
+    /// Type of the attachment block.
+    attachment: &'static str,
+    /// `role` or `user`, padded to the other attribute's length.
+    kind: &'static str,
+    reference: String,
+    documents: Vec<DocumentView>,
+}
+
+#[derive(Debug, Serialize)]
+struct DocumentView {
+    label: String,
+    /// The label as part of an expression.
+    reference: String,
+    name: String,
+    policy: String,
+}
+
+/// `policy.json` (or `policy-1.json` and on, where several are needed) and `policy.tf` in the identity's folder.
+///
+/// # Errors
+/// When a body does not read back, or a user's template is broken.
+pub fn artifacts(identity: &Identity, documents: &[PolicyDocument], templates: &Templates) -> Result<Vec<Artifact>, RenderError> {
+    let folder = folder(identity);
+    let mut artifacts = Vec::new();
+    let mut json_names = Vec::new();
+    for (number, document) in documents.iter().enumerate() {
+        let name = if documents.len() == 1 { "policy.json".to_owned() } else { format!("policy-{}.json", number + 1) };
+        artifacts.push(json(format!("{folder}/{name}"), document)?);
+        json_names.push(name);
+    }
+    if documents.is_empty() {
+        return Ok(artifacts);
+    }
+    let path = format!("{folder}/policy.tf");
+    let body = templates.render("iam/policy.tf", &view(identity, documents, json_names, &path)?)?;
+    artifacts.push(Artifact { path, body });
+    Ok(artifacts)
+}
+
+/// `trust-policy.advice.json` in the role's folder: statements that its trust policy must hold, beside those that it has.
+///
+/// # Errors
+/// When the body does not read back.
+pub fn trust_artifact(advice: &TrustAdvice, _templates: &Templates) -> Result<Artifact, RenderError> {
+    json(format!("{}/trust-policy.advice.json", folder(&advice.role)), &advice.document)
+}
+
+fn json(path: String, document: &PolicyDocument) -> Result<Artifact, RenderError> {
+    let spell = |error: serde_json::Error, path: &str| RenderError::Spell { path: path.to_owned(), detail: error.to_string() };
+    let mut body = serde_json::to_string_pretty(document).map_err(|error| spell(error, &path))?;
+    body.push('\n');
+    let read: PolicyDocument = serde_json::from_str(&body).map_err(|error| spell(error, &path))?;
+    if read != *document {
+        return Err(RenderError::ReadBack { path });
+    }
+    Ok(Artifact { path, body })
+}
+
+fn view(identity: &Identity, documents: &[PolicyDocument], json: Vec<String>, path: &str) -> Result<View, RenderError> {
+    let (kind, name) = match &identity.name {
+        Name::User(name) => ("user", name.clone()),
+        Name::Role(name) => ("role", name.clone()),
+        Name::Root
+        | Name::FederatedUser(_)
+        | Name::IdentityCenterUser(_)
+        | Name::WebIdentity(_)
+        | Name::Saml(_)
+        | Name::AwsService(_)
+        | Name::AwsAccount(_)
+        | Name::Other(_)
+        | Name::ServiceAccount { .. }
+        | Name::KubeUser(_)
+        | Name::Namespace(_) => ("role", identity.to_string()),
+    };
+    let label = spelling::label(kind, &name);
+    let several = documents.len() > 1;
+    let mut views = Vec::new();
+    for (number, document) in documents.iter().enumerate() {
+        let spell = |error: hcl::Error| RenderError::Spell { path: path.to_owned(), detail: error.to_string() };
+        let policy = hcl::value::to_value(document).map_err(spell)?;
+        let suffix = if several { format!("-{}", number + 1) } else { String::new() };
+        let label = format!("{label}{suffix}");
+        views.push(DocumentView {
+            label: spelling::text(&label),
+            name: spelling::text(&policy_name(&label)),
+            reference: label,
+            policy: spelling::value(&policy, 1),
+        });
+    }
+    Ok(View {
+        identity: one_line(&identity.to_string()),
+        json,
+        variable: spelling::text(&format!("{label}_name")),
+        attach_to: spelling::text(&identity.short_name()),
+        description: spelling::text(&format!("Name of the {kind} that gets the policy")),
+        attachment: if kind == "user" { "\"aws_iam_user_policy_attachment\"" } else { "\"aws_iam_role_policy_attachment\"" },
+        kind: if kind == "user" { "user      " } else { "role      " },
+        reference: format!("var.{label}_name"),
+        documents: views,
+    })
+}
+
+/// A policy's name: at most 128 letters, digits and `+=,.@-_`; a label holds no others.
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html>
+fn policy_name(label: &str) -> String {
+    format!("tightfit_{label}")
+}
+
+/// A name in a comment: printable ASCII, so that nothing in it can begin a new line.
+fn one_line(text: &str) -> String {
+    let safe = text.chars().map(|character| if character == ' ' || character.is_ascii_graphic() { character } else { '?' });
+    safe.take(200).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_role_gets_its_policy_in_two_languages() {
+        let document: PolicyDocument = serde_json::from_str(
+            r#"{"Version":"2012-10-17","Statement":[{"Sid":"S3ReadB","Effect":"Allow","Action":["s3:GetObject"],
+            "Resource":["arn:aws:s3:::b/${*}"]}]}"#,
+        )
+        .unwrap();
+        let role = Identity::aws("aws", "111122223333", Name::Role("shop-api".into()));
+        let artifacts = artifacts(&role, std::slice::from_ref(&document), &Templates::new(None).unwrap()).unwrap();
+        let paths: Vec<&str> = artifacts.iter().map(|artifact| artifact.path.as_str()).collect();
+        assert_eq!(paths, ["aws/111122223333/role/shop-api/policy.json", "aws/111122223333/role/shop-api/policy.tf"]);
+        assert_eq!(serde_json::from_str::<PolicyDocument>(&artifacts[0].body).unwrap(), document);
+        let expected = r#"resource "aws_iam_policy" "role_shop-api" {
+  name        = "tightfit_role_shop-api"
+  description = "Least privilege by observation, written by tightfit"
+
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [
+      {
+        Sid    = "S3ReadB"
+        Effect = "Allow"
+        Action = [
+          "s3:GetObject",
+        ]
+        Resource = [
+          "arn:aws:s3:::b/$${*}",
+        ]
+      },
+    ]
+  })
+}
+
+resource "aws_iam_role_policy_attachment" "role_shop-api" {
+  role       = var.role_shop-api_name
+  policy_arn = aws_iam_policy.role_shop-api.arn
+}
+"#;
+        assert!(artifacts[1].body.contains(expected), "{}", artifacts[1].body);
+    }
+}

@@ -1,0 +1,113 @@
+//! What a report shows of people and objects: emails, source addresses and object keys are left out unless asked for.
+
+use serde_json::Value;
+
+/// How much a report shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub enum Detail {
+    /// Emails, addresses and object keys are cut.
+    #[default]
+    Redacted,
+    /// Everything as recorded.
+    Full,
+}
+
+/// What stands in the place of what was cut.
+const CUT: &str = "[redacted]";
+
+/// What parts a name that may hold an email, such as a path, an ARN or a list.
+const SEPARATORS: [char; 3] = ['/', ':', ','];
+
+impl Detail {
+    /// The text, with object keys of S3 ARNs, emails and IPv4 addresses cut unless everything is asked for.
+    #[must_use]
+    pub fn show(self, text: &str) -> String {
+        match self {
+            Detail::Full => text.to_owned(),
+            Detail::Redacted => redact(text),
+        }
+    }
+
+    /// A JSON document with every text shown as [`Detail::show`] has it.
+    #[must_use]
+    pub fn show_json(self, value: Value) -> Value {
+        match value {
+            Value::String(text) => Value::String(self.show(&text)),
+            Value::Array(values) => Value::Array(values.into_iter().map(|value| self.show_json(value)).collect()),
+            Value::Object(fields) => Value::Object(fields.into_iter().map(|(key, value)| (key, self.show_json(value))).collect()),
+            other @ (Value::Null | Value::Bool(_) | Value::Number(_)) => other,
+        }
+    }
+}
+
+fn redact(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for (index, word) in text.split(' ').enumerate() {
+        if index > 0 {
+            out.push(' ');
+        }
+        if let Some(bucket) = bucket_of_object(word) {
+            // An object key may hold spaces: what follows it up to the end may belong to it.
+            return format!("{out}{bucket}/{CUT}");
+        }
+        out.push_str(&redact_word(word));
+    }
+    out
+}
+
+/// The ARN of the bucket, where a word is the ARN of an object in it that is named by a key.
+fn bucket_of_object(word: &str) -> Option<&str> {
+    let slash = if let Some(at) = word.find(":s3:::") {
+        at + word.get(at..)?.find('/')?
+    } else {
+        // An object behind an access point: `arn:aws:s3:REGION:ACCOUNT:accesspoint/NAME/object/KEY`.
+        let at = word.find(":accesspoint/")?;
+        at + word.get(at..)?.find("/object/")? + "/object".len()
+    };
+    let key = word.get(slash + 1..)?;
+    if key.is_empty() || key == "*" { None } else { word.get(..slash) }
+}
+
+fn redact_word(word: &str) -> String {
+    if is_ipv4(word) || is_ipv6(word) {
+        return CUT.to_owned();
+    }
+    let part = |part: &str| {
+        let text = part.trim_end_matches(SEPARATORS);
+        match text.rsplit_once('@') {
+            Some((local, domain)) if !local.is_empty() && domain.contains('.') => part.replacen(text, CUT, 1),
+            _ => part.to_owned(),
+        }
+    };
+    word.split_inclusive(SEPARATORS).map(part).collect()
+}
+
+fn is_ipv4(word: &str) -> bool {
+    let parts: Vec<&str> = word.trim_matches(|character: char| !character.is_ascii_digit()).split('.').collect();
+    parts.len() == 4 && parts.iter().all(|part| part.parse::<u8>().is_ok())
+}
+
+fn is_ipv6(word: &str) -> bool {
+    let address = word.trim_matches(|character: char| !character.is_ascii_hexdigit() && character != ':');
+    address.contains(':') && address.parse::<std::net::Ipv6Addr>().is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn people_addresses_and_keys_are_cut() {
+        let show = |text| Detail::Redacted.show(text);
+        assert_eq!(show("s3:GetObject on arn:aws:s3:::b/people/jane doe.pdf"), "s3:GetObject on arn:aws:s3:::b/[redacted]");
+        assert_eq!(show("s3:ListBucket on arn:aws:s3:::b"), "s3:ListBucket on arn:aws:s3:::b");
+        assert_eq!(show("prod/kube-user/jane@example.com x"), "prod/kube-user/[redacted] x");
+        assert_eq!(show("from 192.0.2.7, twice"), "from [redacted] twice");
+        assert_eq!(show("from 2001:db8::1 at 12:00:00"), "from [redacted] at 12:00:00");
+        assert_eq!(show("p/oidc:jane@example.com/joe@example.com, x"), "p/oidc:[redacted]/[redacted], x");
+        assert_eq!(show("nginx@sha256:0a1b"), "nginx@sha256:0a1b");
+        let point = "arn:aws:s3:eu-central-1:111122223333:accesspoint/p/object/";
+        assert_eq!(show(&format!("{point}people/jane doe")), format!("{point}[redacted]"));
+        assert_eq!(Detail::Full.show("jane@example.com"), "jane@example.com");
+    }
+}

@@ -1,0 +1,169 @@
+//! Statements: actions that share the same resources stand together, each statement under a Sid that says what it is for.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::access::aws::Action;
+use crate::access::shape::Shape;
+use crate::policy::iam::model::{ActionPattern, Actions, Conditions, Effect, ResourcePattern, Resources, Statement, Version};
+
+/// What kind of statement; also their order in a document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Kind {
+    /// On named resources.
+    Named,
+    /// On `*`, since the action takes no resource.
+    NoResourceLevel,
+    /// On `*`, since the record does not name the resource.
+    NotBuilt,
+    /// Denied: only ever refused, and a `*` above would let it through.
+    KeepRefused,
+}
+
+/// What each action is allowed, or denied, on.
+#[derive(Debug, Default)]
+pub(super) struct Rows(BTreeMap<(Kind, Action), BTreeSet<String>>);
+
+impl Rows {
+    /// One action on one resource, as the policy writes it.
+    pub(super) fn insert(&mut self, kind: Kind, action: &Action, resource: String) {
+        self.0.entry((kind, action.clone())).or_default().insert(resource);
+    }
+
+    /// The statements, in order.
+    pub(super) fn into_statements(self) -> Vec<Statement> {
+        let mut groups: BTreeMap<(Kind, String, BTreeSet<String>), BTreeSet<Action>> = BTreeMap::new();
+        for ((kind, action), resources) in self.0 {
+            // A service's statement is about that service; `*` needs no such care.
+            let service =
+                if matches!(kind, Kind::NoResourceLevel | Kind::NotBuilt) { String::new() } else { action.service.clone() };
+            groups.entry((kind, service, resources)).or_default().insert(action);
+        }
+        let mut sids: Vec<String> =
+            groups.iter().map(|((kind, service, resources), actions)| sid(*kind, service, resources, actions)).collect();
+        let mut times: BTreeMap<String, u32> = BTreeMap::new();
+        sids.iter().for_each(|sid| *times.entry(sid.clone()).or_default() += 1);
+        for (sid, ((_, _, resources), actions)) in sids.iter_mut().zip(&groups) {
+            if times.get(sid.as_str()).is_some_and(|times| *times > 1) {
+                sid.push_str(&digest(resources, actions));
+            }
+        }
+        sids.into_iter()
+            .zip(groups)
+            .map(|(sid, ((kind, _, resources), actions))| statement(sid, kind, &resources, &actions))
+            .collect()
+    }
+}
+
+fn statement(sid: String, kind: Kind, resources: &BTreeSet<String>, actions: &BTreeSet<Action>) -> Statement {
+    Statement {
+        sid: Some(sid),
+        effect: if kind == Kind::KeepRefused { Effect::Deny } else { Effect::Allow },
+        principal: None,
+        actions: Actions::Action(actions.iter().map(|action| ActionPattern::new(&action.to_string())).collect()),
+        resources: Resources::Resource(resources.iter().map(|text| ResourcePattern::new(text, Version::V2012)).collect()),
+        condition: Conditions::new(),
+    }
+}
+
+/// Letters and digits only, and the same for the same statement whatever else the document holds.
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_sid.html>
+fn sid(kind: Kind, service: &str, resources: &BTreeSet<String>, actions: &BTreeSet<Action>) -> String {
+    let start = match kind {
+        Kind::NoResourceLevel => return "NoResourceLevel".to_owned(),
+        Kind::NotBuilt => return "ResourceNotInLog".to_owned(),
+        Kind::Named => "",
+        Kind::KeepRefused => "KeepRefused",
+    };
+    let access = match (actions.iter().any(reads), actions.iter().any(|action| !reads(action))) {
+        (true, false) => "Read",
+        (false, true) => "Write",
+        (true, true) | (false, false) => "Use",
+    };
+    let mut names: Vec<String> = resources.iter().map(|resource| name(resource)).collect();
+    names.dedup();
+    let others = if names.len() > 1 { "AndOthers" } else { "" };
+    let name = names.into_iter().next().unwrap_or_default();
+    format!("{start}{}{access}{name}{others}", word(service, 24))
+}
+
+/// Whether an action's name says that it only reads. It only words the Sid.
+fn reads(action: &Action) -> bool {
+    const READS: &[&str] = &[
+        "Get", "List", "Describe", "Head", "BatchGet", "Query", "Scan", "Search", "Lookup", "Select", "View", "Check", "Receive",
+    ];
+    READS.iter().any(|verb| action.name.starts_with(verb))
+}
+
+/// The words of a resource that a person would call it by: a bucket's name, else the last words behind the type.
+fn name(resource: &str) -> String {
+    let mut fields = resource.splitn(6, ':').skip(2);
+    let (service, name) = (fields.next().unwrap_or_default(), fields.nth(2).unwrap_or_default());
+    if service == "s3" {
+        let (bucket, objects) = name.split_once('/').map_or((name, ""), |(bucket, _)| (bucket, "Objects"));
+        return word(bucket, 32) + objects;
+    }
+    let parts: Vec<&str> = name.split(['/', ':']).collect();
+    let behind_type = parts.get(1..).filter(|rest| !rest.is_empty()).unwrap_or(&parts);
+    let chosen = |part: &&&str| !part.contains(['*', '?']) && Shape::of(part).is_none();
+    let chosen: Vec<&str> = behind_type.iter().filter(chosen).copied().collect();
+    let last = chosen.get(chosen.len().saturating_sub(2)..).unwrap_or_default();
+    word(&last.join("-"), 32)
+}
+
+/// `order-items` as `OrderItems`; what is no ASCII letter or digit is left out.
+fn word(text: &str, length_max: usize) -> String {
+    let mut out = String::new();
+    let mut start = true;
+    for character in text.chars() {
+        if !character.is_ascii_alphanumeric() {
+            start = true;
+        } else if out.len() < length_max {
+            out.push(if start { character.to_ascii_uppercase() } else { character });
+            start = false;
+        }
+    }
+    out
+}
+
+fn digest(resources: &BTreeSet<String>, actions: &BTreeSet<Action>) -> String {
+    let mut hasher = blake3::Hasher::new();
+    for text in resources.iter().cloned().chain(actions.iter().map(Action::to_string)) {
+        hasher.update(&text.len().to_le_bytes());
+        hasher.update(text.as_bytes());
+    }
+    hasher.finalize().to_hex().chars().take(8).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sids(rows: &[(&str, &str)]) -> Vec<String> {
+        let mut all = Rows::default();
+        for (action, resource) in rows {
+            all.insert(Kind::Named, &Action::parse(action).unwrap(), (*resource).to_owned());
+        }
+        all.into_statements().into_iter().filter_map(|statement| statement.sid).collect()
+    }
+
+    #[test]
+    fn sids_say_what_they_are_for() {
+        assert_eq!(sids(&[("dynamodb:GetItem", "arn:aws:dynamodb:r:1:table/orders")]), ["DynamodbReadOrders"]);
+        assert_eq!(
+            sids(&[("s3:GetObject", "arn:aws:s3:::in-box/a/*"), ("s3:PutObject", "arn:aws:s3:::in-box/a/*")]),
+            ["S3UseInBoxObjects"]
+        );
+        assert_eq!(
+            sids(&[("sqs:SendMessage", "arn:aws:sqs:r:1:a"), ("sqs:SendMessage", "arn:aws:sqs:r:1:b")]),
+            ["SqsWriteAAndOthers"]
+        );
+        assert_eq!(sids(&[("sqs:SendMessage", "arn:aws:sqs:r:1:\"é\n${*}")]), ["SqsWrite"]);
+    }
+
+    #[test]
+    fn two_statements_never_share_a_sid() {
+        let sids = sids(&[("s3:GetObject", "arn:aws:s3:::b/x"), ("s3:GetObjectAcl", "arn:aws:s3:::b/y")]);
+        assert_eq!(sids.iter().collect::<BTreeSet<_>>().len(), 2);
+        assert!(sids.iter().all(|sid| sid.starts_with("S3ReadBObjects") && sid.bytes().all(|byte| byte.is_ascii_alphanumeric())));
+    }
+}

@@ -1,0 +1,52 @@
+//! Synthesize: a profile -> the smallest policies that still allow what was observed. Total: it has no error.
+
+pub mod iam;
+pub mod network;
+pub mod podsec;
+pub mod rbac;
+
+use crate::access::identity::{Home, Identity, Name};
+use crate::access::profile::Profile;
+use crate::catalog::Catalog;
+use crate::config::Config;
+use crate::finding::{Code, Finding};
+use crate::policy::set::PolicySet;
+
+/// Writes a policy for every chosen identity and namespace, and says what a person should know about it.
+#[must_use]
+pub fn policies(profile: &Profile, config: &Config, catalog: &Catalog) -> (PolicySet, Vec<Finding>) {
+    let mut set = PolicySet::default();
+    let mut findings = Vec::new();
+    for (identity, seen) in &profile.identities {
+        if let Some(why) = config.left_out(identity) {
+            let code = if identity.name == Name::Root {
+                Code::RootUsed
+            } else if matches!(identity.name, Name::AwsService(_)) {
+                Code::AwsServicePrincipal
+            } else {
+                Code::LeftOut
+            };
+            findings.push(Finding::new(code, identity.to_string(), format!("nothing is written: {why}")));
+            continue;
+        }
+        let policy = match (&identity.home, &identity.name) {
+            (Home::Account { .. }, _) => iam::policy(identity, seen, config, catalog, &mut findings),
+            (Home::Cluster(_), Name::Namespace(_)) => podsec::policy(identity, seen, config, &mut set.pod_patches, &mut findings),
+            (Home::Cluster(_), _) => rbac::policy(identity, seen, config, &mut findings),
+        };
+        if let Some(policy) = policy {
+            set.policies.insert(identity.clone(), policy);
+        }
+    }
+    for ((cluster, namespace), violations) in &profile.inventory.pod_violations {
+        let identity = Identity::namespace(cluster, namespace);
+        if config.left_out(&identity).is_none() && !set.policies.contains_key(&identity) {
+            let all: Vec<&str> = violations.iter().map(String::as_str).collect();
+            let note = format!("no pod was seen whole, so no level is chosen; the API server wrote: {}", all.join("; "));
+            findings.push(Finding::new(Code::NoPodEvidence, identity.to_string(), note));
+        }
+    }
+    set.trust = iam::trust(profile, config, &mut findings);
+    set.network = network::proposals(profile, config, &mut findings);
+    (set, findings)
+}

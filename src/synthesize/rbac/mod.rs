@@ -1,0 +1,127 @@
+//! Roles and bindings from what a service account or user was seen to do.
+//!
+//! ```text
+//! requests --evidence--> units --generalize--> units --write--> roles and bindings
+//! ```
+//!
+//! Invariant: every unit of the documents is one grant, and no unit is covered by another.
+
+mod evidence;
+mod generalize;
+mod risk;
+mod write;
+
+pub(super) use evidence::is_label;
+
+use crate::access::identity::{Identity, Name};
+use crate::access::profile::IdentityProfile;
+use crate::config::Config;
+use crate::finding::{Code, Finding};
+use crate::policy::grant::{Grant, Permit};
+use crate::policy::set::{Documents, Policy};
+
+use evidence::{Asked, Units};
+
+/// The group that the API server lets through before any authorizer is asked.
+const MASTERS: &str = "system:masters";
+
+/// The roles of a service account or user; `None` where nothing it did is evidence for a grant.
+pub fn policy(identity: &Identity, seen: &IdentityProfile, config: &Config, findings: &mut Vec<Finding>) -> Option<Policy> {
+    let about = identity.to_string();
+    if let Some((code, note)) = beyond_rbac(identity, seen) {
+        findings.push(Finding::new(code, about, note));
+        return None;
+    }
+    let asked = Asked::of(identity, seen, config);
+    if asked.evidence.is_empty() {
+        if !asked.refused.is_empty() {
+            let note = "nothing is written: beyond what every authenticated user has, all its requests were refused";
+            let count = asked.refused.values().sum();
+            findings.push(Finding::new(Code::OnlyRefused, about, note).counted(count));
+        }
+        return None;
+    }
+    let mut units = asked.units();
+    say_not_carried(&about, &units, findings);
+    if !config.generalize.exact {
+        generalize::widen(&mut units, &asked, &config.generalize);
+    }
+    units.drop_covered();
+    if units.permits.is_empty() {
+        return None;
+    }
+    say_generalized(&about, &units, findings);
+    say_contested(&about, &asked, &units, findings);
+    say_failed(&about, &units, findings);
+    risk::say(&about, units.permits.keys(), findings);
+    let documents = Documents::Rbac(write::documents(identity, units.permits.keys())?);
+    let grants = units.permits.into_iter().map(|(permit, basis)| Grant {
+        permit,
+        reason: basis.reason(),
+        generalization: basis.generalization,
+    });
+    Some(Policy { documents, grants: grants.collect() })
+}
+
+/// Why RBAC has no say about this identity, if it has none.
+fn beyond_rbac(identity: &Identity, seen: &IdentityProfile) -> Option<(Code, &'static str)> {
+    if seen.groups.contains(MASTERS) {
+        let note = "nothing is written: its group system:masters bypasses RBAC, so the log shows what it did, not what it needs to \
+                    be granted; take it out of that group and record again";
+        return Some((Code::SystemMasters, note));
+    }
+    let anonymous = matches!(&identity.name, Name::KubeUser(name) if name == "system:anonymous");
+    let note = "nothing is written: these requests carried no credentials; a grant to system:anonymous is a grant to everyone";
+    anonymous.then_some((Code::Anonymous, note))
+}
+
+fn say_not_carried(about: &str, units: &Units, findings: &mut Vec<Finding>) {
+    for (why, count) in &units.not_carried {
+        let note = format!("no rule can say this without saying more, so none is written: {why}");
+        findings.push(Finding::new(Code::NameNotCarried, about, note).counted(*count));
+    }
+}
+
+fn say_generalized(about: &str, units: &Units, findings: &mut Vec<Finding>) {
+    for (permit, basis) in &units.permits {
+        if let Some(widening) = &basis.generalization {
+            let note = format!("{permit}: {} observed names became every name ({})", widening.names, widening.rule);
+            findings.push(Finding::new(Code::Generalized, about, note).counted(widening.names));
+        }
+    }
+}
+
+/// RBAC only adds: what one observed grant covers cannot be taken away again, even where the log shows it refused.
+fn say_contested(about: &str, asked: &Asked<'_>, units: &Units, findings: &mut Vec<Finding>) {
+    for (request, count) in &asked.refused {
+        if let Some(permit) = units.covering(request) {
+            let note = format!("`{request}` was only ever refused, yet `{permit}`, which was allowed, covers it");
+            findings.push(Finding::new(Code::Contested, about, note).counted(*count));
+        }
+    }
+}
+
+fn say_failed(about: &str, units: &Units, findings: &mut Vec<Finding>) {
+    let failed = units.permits.values().filter(|basis| basis.only_failed).count();
+    if failed > 0 {
+        let note =
+            "grants whose only evidence is requests that were authorized and then failed (not found, conflict, validation)";
+        findings.push(Finding::new(Code::FailedAsEvidence, about, note).counted(u64::try_from(failed).unwrap_or(u64::MAX)));
+    }
+}
+
+/// The namespace and the name of a unit on a resource; `None` for a path.
+fn scope_and_name(permit: &Permit) -> Option<(Option<&str>, Option<&str>)> {
+    let Permit::Rbac { namespace, name, .. } = permit else { return None };
+    Some((namespace.as_deref(), name.as_deref()))
+}
+
+/// The unit of the same verb and resource in another scope and for another name; a path stays as it is.
+fn reshaped(permit: &Permit, scope: Option<&str>, new_name: Option<&str>) -> Permit {
+    let mut shaped = permit.clone();
+    if let Permit::Rbac { namespace, name, .. } = &mut shaped {
+        *namespace = scope.map(str::to_owned);
+        *name = new_name.map(str::to_owned);
+    }
+    shaped
+}

@@ -1,0 +1,8 @@
+//! Verify: policies x observations -> verdict, by replaying a log (or a stored profile) against the documents.
+//!
+//! Invariant: it reads documents, grants and observations only; it shares nothing with what wrote them.
+
+mod necessity;
+mod replay;
+
+pub use replay::Replay;

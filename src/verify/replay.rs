@@ -1,0 +1,335 @@
+//! The replay: every observation is asked again, of the documents instead of the platform.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use indexmap::{IndexMap, IndexSet};
+
+use super::necessity;
+use crate::access::aws::{Context, Resource};
+use crate::access::coverage::Sighting;
+use crate::access::evidence::{EventRef, Evidence};
+use crate::access::identity::Identity;
+use crate::access::inventory::Fact;
+use crate::access::observation::{Observation, Outcome, Record, Sink};
+use crate::access::pod::{PodBasis, Workload};
+use crate::access::profile::Profile;
+use crate::access::request::{Request, RequestKey};
+use crate::config::Config;
+use crate::finding::Finding;
+use crate::policy::grant::Permit;
+use crate::policy::rbac;
+use crate::policy::set::{Decision, PolicySet};
+use crate::verdict::{CounterExample, LeftOut, Necessity, Restraint, Sufficiency, Verdict, VerdictBasis};
+
+/// The group whose members no authorizer is asked about.
+/// <https://kubernetes.io/docs/reference/access-authn-authz/rbac/#user-facing-roles>
+const MASTERS: &str = "system:masters";
+
+/// The answer where none was asked for: every record of the request said nothing about authorization.
+static NOTHING_ALLOWS: Decision = Decision::DENY;
+
+/// Judges a policy set while a log is read a second time.
+#[derive(Debug)]
+pub struct Replay<'a> {
+    policies: &'a PolicySet,
+    config: &'a Config,
+    identities: IndexSet<Identity>,
+    masters: BTreeSet<usize>,
+    groups: IndexSet<Vec<String>>,
+    judged: IndexMap<(usize, RequestKey), Judged>,
+    undecided: u64,
+}
+
+/// What one request of one identity came to, over all its records.
+#[derive(Debug, Default)]
+struct Judged {
+    allowed: u64,
+    failed: u64,
+    refused: u64,
+    granted: Evidence,
+    denied: Evidence,
+    /// What the documents answered to what was allowed or failed: a gap in one context is not made good by another.
+    answer: Option<Decision>,
+    /// What they answered to what was refused: a leak in one context is not made good by another.
+    answer_to_refused: Option<Decision>,
+    /// The groups behind the latest answers, by their place.
+    groups: [Option<usize>; 2],
+    /// Whether the platform's own default bindings allow it, whatever the documents say.
+    by_default: bool,
+}
+
+impl<'a> Replay<'a> {
+    /// A replay against `policies`; `config` says who is left out and what counts as evidence.
+    #[must_use]
+    pub fn new(policies: &'a PolicySet, config: &'a Config) -> Self {
+        Replay {
+            policies,
+            config,
+            identities: IndexSet::new(),
+            masters: BTreeSet::new(),
+            groups: IndexSet::new(),
+            judged: IndexMap::new(),
+            undecided: 0,
+        }
+    }
+
+    fn answer(&self, identity: &Identity, groups: &[String], request: &Request) -> (Decision, bool) {
+        let answer = match self.policies.policies.get(identity) {
+            Some(policy) => policy.documents.decide(identity, groups, request),
+            None => Decision::DENY,
+        };
+        let by_default = if let Request::Kube(request) = request
+            && !answer.is_allow()
+        {
+            rbac::allowed_by_default(identity, groups, request)
+        } else {
+            false
+        };
+        (answer, by_default)
+    }
+
+    fn judge(
+        &mut self,
+        identity: &Identity,
+        groups: &[String],
+        request: &Request,
+        outcome: Outcome,
+        count: u64,
+        events: &[&EventRef],
+    ) {
+        let index = self.identities.insert_full(identity.clone()).0;
+        if groups.iter().any(|group| group == MASTERS) {
+            self.masters.insert(index);
+        }
+        let key = (index, request.key());
+        if outcome == Outcome::Unknown {
+            // It says nothing, so nothing is asked; only that it was seen.
+            self.judged.entry(key).or_default();
+            return;
+        }
+        let refused = outcome == Outcome::Refused;
+        let side = usize::from(refused);
+        let groups_place = match self.groups.get_index_of(groups) {
+            Some(place) => place,
+            None => self.groups.insert_full(groups.to_vec()).0,
+        };
+        let plain = request.context().is_none_or(BTreeMap::is_empty);
+        let known = self.judged.get(&key).is_some_and(|judged| judged.groups.get(side) == Some(&Some(groups_place)));
+        let answer = if known && plain { None } else { Some(self.answer(identity, groups, request)) };
+        let judged = self.judged.entry(key).or_default();
+        if let Some((answer, by_default)) = answer {
+            judged.by_default |= by_default;
+            if let Some(place) = judged.groups.get_mut(side) {
+                *place = Some(groups_place);
+            }
+            // The answer that is worse for the verdict stays.
+            let kept = if refused { &mut judged.answer_to_refused } else { &mut judged.answer };
+            if kept.as_ref().is_none_or(|kept| kept.is_allow() != refused) {
+                *kept = Some(answer);
+            }
+        }
+        let evidence = match outcome {
+            Outcome::Allowed => {
+                judged.allowed += count;
+                &mut judged.granted
+            }
+            Outcome::Failed => {
+                judged.failed += count;
+                &mut judged.granted
+            }
+            Outcome::Refused => {
+                judged.refused += count;
+                &mut judged.denied
+            }
+            Outcome::Unknown => return,
+        };
+        events.iter().for_each(|event| evidence.insert(event));
+    }
+
+    /// Judges a stored profile in place of a log.
+    pub fn profile(&mut self, profile: &Profile) {
+        for (identity, part) in &profile.identities {
+            let groups: Vec<String> = part.groups.iter().cloned().collect();
+            for (key, seen) in &part.requests {
+                let request = key.to_request(seen.constant_context());
+                for (outcome, tally) in &seen.outcomes {
+                    self.judge(identity, &groups, &request, *outcome, tally.count, &tally.evidence.events());
+                }
+            }
+        }
+        self.undecided += profile.ledger.undecided_count();
+    }
+
+    /// The verdict; `coverage` are the holes of the recording.
+    #[must_use]
+    pub fn verdict(self, basis: VerdictBasis, coverage: Vec<Finding>) -> Verdict {
+        let mut sufficiency = Sufficiency::default();
+        let mut restraint = Restraint::default();
+        let mut left_out: BTreeMap<&Identity, String> = BTreeMap::new();
+        let mut judged_of: BTreeMap<&Identity, Vec<(&RequestKey, &Judged)>> = BTreeMap::new();
+        for ((index, key), judged) in &self.judged {
+            let Some(identity) = self.identities.get_index(*index) else { continue };
+            match self.left_out(*index, identity) {
+                Some(why) => drop(left_out.insert(identity, why)),
+                None => judged_of.entry(identity).or_default().push((key, judged)),
+            }
+        }
+        let mut used: BTreeMap<&Identity, Vec<&RequestKey>> = BTreeMap::new();
+        for (identity, requests) in &mut judged_of {
+            keep_best_basis(requests);
+            let granted: Vec<&RequestKey> =
+                requests.iter().filter(|(_, judged)| self.is_evidence(judged)).map(|(key, _)| *key).collect();
+            for (key, judged) in requests {
+                self.place((identity, key, judged), &granted, &mut sufficiency, &mut restraint);
+            }
+            used.insert(identity, granted);
+        }
+        for part in [&mut sufficiency.gaps, &mut restraint.leaks, &mut restraint.contested] {
+            part.sort_by(|a, b| (&a.identity, &a.request).cmp(&(&b.identity, &b.request)));
+        }
+        let mut necessity = Necessity::default();
+        for (identity, policy) in &self.policies.policies {
+            let used = used.get(identity).map(Vec::as_slice).unwrap_or_default();
+            necessity::judge(identity, policy, used, &mut necessity);
+        }
+        let left_out = left_out.into_iter().map(|(identity, why)| LeftOut { identity: identity.clone(), why }).collect();
+        Verdict { basis, sufficiency, necessity, restraint, coverage, undecided: self.undecided, left_out }
+    }
+
+    fn left_out(&self, index: usize, identity: &Identity) -> Option<String> {
+        if self.masters.contains(&index) {
+            return Some(format!("member of {MASTERS}: no authorizer is asked"));
+        }
+        // A policy that exists is judged, whatever the choice says.
+        if self.policies.policies.contains_key(identity) { None } else { self.config.left_out(identity) }
+    }
+
+    fn is_evidence(&self, judged: &Judged) -> bool {
+        judged.allowed > 0 || (self.config.failed_is_evidence && judged.failed > 0)
+    }
+
+    fn place(
+        &self,
+        (identity, key, judged): (&Identity, &RequestKey, &Judged),
+        granted_keys: &[&RequestKey],
+        sufficiency: &mut Sufficiency,
+        restraint: &mut Restraint,
+    ) {
+        let answer = judged.answer.as_ref().unwrap_or(&NOTHING_ALLOWS);
+        let example = |count: u64, evidence: &Evidence, note: String| CounterExample {
+            identity: identity.clone(),
+            request: key.to_string(),
+            count,
+            events: evidence.events().into_iter().cloned().collect(),
+            note,
+        };
+        let granted = judged.allowed + judged.failed;
+        if self.is_evidence(judged) {
+            sufficiency.judged += 1;
+            sufficiency.records += granted;
+            if !answer.is_allow() && !judged.by_default {
+                sufficiency.gaps.push(example(
+                    granted,
+                    &judged.granted,
+                    spell(answer, self.policies.policies.contains_key(identity)),
+                ));
+            }
+        }
+        if judged.refused == 0 {
+            return;
+        }
+        if granted > 0 {
+            let note = format!("allowed {granted} times and refused {} times in the log", judged.refused);
+            restraint.contested.push(example(judged.refused, &judged.denied, note));
+            return;
+        }
+        restraint.judged += 1;
+        let answer = judged.answer_to_refused.as_ref().unwrap_or(&NOTHING_ALLOWS);
+        let Decision::Allow { by } = answer else { return };
+        if let Some(wider) = granted_keys.iter().find(|wider| asks_for(wider, key)) {
+            let note = format!("refused, but {wider} was allowed, and what allows that one allows this");
+            restraint.contested.push(example(judged.refused, &judged.denied, note));
+        } else {
+            restraint.leaks.push(example(
+                judged.refused,
+                &judged.denied,
+                format!("only ever refused in the log, allowed by {by}"),
+            ));
+        }
+    }
+}
+
+/// Whether `wider` asked for `key` too: by a wildcard, as a request for what does not exist yet does, or by naming less.
+fn asks_for(wider: &RequestKey, key: &RequestKey) -> bool {
+    if let (RequestKey::Aws(asked), RequestKey::Aws(_)) = (wider, key)
+        && let Resource::Arn(arn) = &asked.resource
+    {
+        let permit = Permit::Iam { action: asked.action.to_string(), resource: arn.to_policy() };
+        return permit.covers(&key.to_request(Context::new()));
+    }
+    wider.implies(key)
+}
+
+/// Of one workload's pods only the most trustworthy evidence is judged: a template, or a request before webhooks changed it, is
+/// not the pod that ran.
+fn keep_best_basis(requests: &mut Vec<(&RequestKey, &Judged)>) {
+    let mut best: BTreeMap<Workload, PodBasis> = BTreeMap::new();
+    for (key, judged) in requests.iter() {
+        if let RequestKey::Pod(pod) = key
+            && judged.allowed > 0
+        {
+            let basis = best.entry(pod.workload.clone()).or_insert(pod.basis);
+            *basis = pod.basis.max(*basis);
+        }
+    }
+    requests.retain(|(key, judged)| {
+        let RequestKey::Pod(pod) = key else { return true };
+        // A pod that was turned away was never stored: there is no better evidence of it.
+        if judged.allowed == 0 && judged.refused > 0 {
+            return true;
+        }
+        best.get(&pod.workload).is_none_or(|basis| pod.basis == *basis)
+    });
+}
+
+fn spell(answer: &Decision, has_policy: bool) -> String {
+    match answer {
+        _ if !has_policy => "there is no policy for this identity".to_owned(),
+        Decision::Allow { by } => format!("allowed by {by}"),
+        Decision::ExplicitDeny { by } => format!("denied by {by}"),
+        Decision::ImplicitDeny { not_understood } if not_understood.is_empty() => "nothing allows it".to_owned(),
+        Decision::ImplicitDeny { not_understood } => {
+            format!("nothing that was understood allows it; not understood: {}", not_understood.join(", "))
+        }
+    }
+}
+
+impl Sink for Replay<'_> {
+    fn record(&mut self, record: &Record<'_>) {
+        match record {
+            Record::Observed(observations) => {
+                for observation in observations {
+                    self.observe(observation);
+                }
+            }
+            Record::Undecided { .. } => self.undecided += 1,
+            Record::Skipped(_) | Record::Rejected { .. } => {}
+        }
+    }
+
+    fn fact(&mut self, _fact: &Fact) {}
+
+    fn sighting(&mut self, _sighting: &Sighting) {}
+}
+
+impl Replay<'_> {
+    fn observe(&mut self, observation: &Observation<'_>) {
+        let event = EventRef {
+            time: observation.time,
+            id: observation.id.to_owned(),
+            file: observation.origin.file.to_owned(),
+            record: observation.origin.record,
+        };
+        self.judge(observation.identity, observation.groups, observation.request, observation.outcome, 1, &[&event]);
+    }
+}
