@@ -189,8 +189,10 @@ fn settings_are_checked_and_overridden() {
     assert!(run("choose.identities = [\"[\"]", &[]).2.contains("not a valid glob"));
     assert_eq!(run("choose.exclude = [\"*app\"]", &[]).0, 0);
     assert!(!here.join("p/aws").exists());
-    assert!(run("", &["--cluster", "x"]).2.contains("NAME=GLOB"));
-    assert!(run("", &["--since", "yesterday"]).2.contains("30d"));
+    let (code, _, complaints) = run("", &["--cluster", "x"]);
+    assert!(code == 2 && complaints.contains("NAME=GLOB"), "{complaints}");
+    let (code, _, complaints) = run("", &["--since", "yesterday"]);
+    assert!(code == 2 && complaints.contains("30d"), "{complaints}");
     assert_eq!(run("", &["--since", "2026-10-02", "--until", "2026-10-20T00:00:00Z", "-q"]).1, "");
 }
 

@@ -7,11 +7,18 @@ use tightfit::verdict::{Verdict, VerdictState};
 
 use crate::console::Console;
 
-/// How a run ended; the first that applies. 2 is clap's: wrong usage.
+/// An option's value that the option does not take; clap ends with the same code for what it checks itself.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct WrongValue(pub(crate) String);
+
+/// How a run ended; the first that applies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Exit {
     /// 0: done, and clean where there was a verdict.
     Done,
+    /// 2: an option's value is none that the option takes.
+    Usage,
     /// 1: a named input could not be read or an output could not be written.
     Failed,
     /// 3: a gap, an excess or a leak.
@@ -29,6 +36,7 @@ impl From<Exit> for ExitCode {
         ExitCode::from(match exit {
             Exit::Done => 0,
             Exit::Failed => 1,
+            Exit::Usage => 2,
             Exit::NotClean => 3,
             Exit::Findings => 4,
             Exit::Incomplete => 5,
@@ -55,7 +63,7 @@ pub(crate) fn report(console: &Console, ended: anyhow::Result<Exit>) -> Exit {
         Ok(exit) => exit,
         Err(error) => {
             console.error(&error);
-            Exit::Failed
+            if error.is::<WrongValue>() { Exit::Usage } else { Exit::Failed }
         }
     }
 }

@@ -9,6 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use tightfit::config::{Class, Config, UncheckedConfig};
 
 use crate::args::{Choose, Shape, Shared};
+use crate::exit::WrongValue;
 
 /// The file that is read when none is named.
 const DEFAULT_FILE: &str = "tightfit.toml";
@@ -28,7 +29,8 @@ pub(crate) fn config(shared: &Shared, choose: &Choose, shape: &Shape) -> Result<
         unchecked.choose.classes.insert(class_named(class)?);
     }
     for cluster in &choose.window.cluster {
-        let (name, glob) = cluster.split_once('=').with_context(|| format!("`--cluster {cluster}`: expected NAME=GLOB"))?;
+        let (name, glob) =
+            cluster.split_once('=').ok_or_else(|| WrongValue(format!("`--cluster {cluster}`: expected NAME=GLOB")))?;
         unchecked.clusters.insert(name.to_owned(), glob.to_owned());
     }
     if shape.exact {
@@ -59,7 +61,7 @@ fn class_named(name: &str) -> Result<Class> {
     let classes = [Class::Workload, Class::Human, Class::Ci, Class::BreakGlass, Class::System];
     let names: Vec<&str> = classes.iter().map(|class| class.name()).collect();
     let found = classes.iter().find(|class| class.name() == name).copied();
-    found.with_context(|| format!("`--class {name}`: expected one of {}", names.join(", ")))
+    found.ok_or_else(|| WrongValue(format!("`--class {name}`: expected one of {}", names.join(", "))).into())
 }
 
 /// A date, a timestamp, or an age such as `30d`, `12h`, `45m`.
@@ -79,6 +81,8 @@ fn moment(option: &str, text: &str, now: Timestamp) -> Result<Timestamp> {
     };
     match age.and_then(|age| now.checked_sub(age).ok()) {
         Some(time) => Ok(time),
-        None => bail!("`{option} {text}`: expected a date (2026-11-01), a time (2026-11-01T12:00:00Z) or an age (30d, 12h, 45m)"),
+        None => bail!(WrongValue(format!(
+            "`{option} {text}`: expected a date (2026-11-01), a time (2026-11-01T12:00:00Z) or an age (30d, 12h, 45m)"
+        ))),
     }
 }
