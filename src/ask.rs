@@ -32,14 +32,17 @@ pub fn parse(identity: &Identity, text: &str) -> Option<RequestKey> {
 fn aws(text: &str) -> Option<RequestKey> {
     let (action, rest) = text.trim().split_once(' ').unwrap_or((text.trim(), ""));
     let action = Action::parse(action)?;
-    let rest = rest.trim();
+    let (rest, via) = match rest.trim().strip_suffix(']').and_then(|rest| rest.rsplit_once("[via ")) {
+        Some((rest, via)) => (rest.trim(), Some(via.to_owned())),
+        None => (rest.trim(), None),
+    };
     let resource = match rest.strip_prefix("on ").unwrap_or(rest) {
         "" | "*" | "(no resource level)" => Resource::NoResourceLevel,
         "(resource not in the record)" => Resource::NotBuilt,
         // Reports print ARNs as a policy writes them, with `${*}` for an observed star.
         arn => Resource::Arn(Arn::from_policy(arn)?),
     };
-    Some(RequestKey::Aws(AwsRequestKey { action, resource }))
+    Some(RequestKey::Aws(AwsRequestKey { action, resource, via }))
 }
 
 fn kube(text: &str) -> Option<RequestKey> {
@@ -86,7 +89,11 @@ mod tests {
     #[test]
     fn what_is_printed_is_understood() {
         let role = Identity::aws("aws", "111122223333", Name::Role("app".to_owned()));
-        for text in ["s3:GetObject on arn:aws:s3:::b/a ${*} b", "sqs:ListQueues (no resource level)"] {
+        for text in [
+            "s3:GetObject on arn:aws:s3:::b/a ${*} b",
+            "sqs:ListQueues (no resource level)",
+            "kms:Decrypt on arn:aws:kms:r:1:key/k [via s3.amazonaws.com]",
+        ] {
             assert_eq!(parse(&role, text).map(|key| key.to_string()).as_deref(), Some(text));
         }
         let user = Identity::kube_user("c", "bob");

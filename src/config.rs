@@ -9,6 +9,11 @@ use serde::Deserialize;
 use crate::access::identity::{Home, Identity, Name};
 use crate::finding::{Code, Severity};
 
+mod class;
+
+pub use class::Class;
+use class::RECOGNISED;
+
 /// What is wrong with settings.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
@@ -44,36 +49,6 @@ pub enum ConfigError {
     },
 }
 
-/// What kind of identity this is, for the choice of whom to write for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Class {
-    /// An application: always written for.
-    Workload,
-    /// A person.
-    Human,
-    /// A deployment pipeline.
-    Ci,
-    /// Emergency access.
-    BreakGlass,
-    /// A part of the platform: controllers, nodes, service-linked roles.
-    System,
-}
-
-impl Class {
-    /// As configuration and reports name it.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Class::Workload => "workload",
-            Class::Human => "human",
-            Class::Ci => "ci",
-            Class::BreakGlass => "break-glass",
-            Class::System => "system",
-        }
-    }
-}
-
 /// `tightfit.toml`, as written. Unknown keys are errors; every key has a default.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
@@ -88,6 +63,8 @@ pub struct UncheckedConfig {
     pub generalize: UncheckedGeneralize,
     /// What counts as evidence.
     pub evidence: UncheckedEvidence,
+    /// Which conditions are written.
+    pub conditions: Conditions,
     /// The target cluster.
     pub kubernetes: UncheckedKubernetes,
     /// What a complete recording is.
@@ -142,6 +119,43 @@ pub struct UncheckedGeneralize {
 pub struct UncheckedEvidence {
     /// Whether calls that failed after authorization are evidence for a grant.
     pub failed: Option<bool>,
+    /// Whether requests that leave no record, but must have been made beside one that does, are granted.
+    pub assumed: Option<bool>,
+}
+
+/// `[conditions]`: which conditions are written where every record behind a grant satisfies them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+#[expect(clippy::struct_excessive_bools, reason = "one switch for each condition, as people write them")]
+pub struct Conditions {
+    /// `iam:PassRole` only to the services that the role was handed to.
+    pub passed_to_service: bool,
+    /// What a service did with the identity's credentials, only through that service.
+    pub via_service: bool,
+    /// `s3:ListBucket` only below the prefixes that were listed.
+    pub list_prefix: bool,
+    /// Trust in another account only with the external id that was given.
+    pub external_id: bool,
+    /// Only through the VPC endpoints that were used. Production's are others.
+    pub source_vpce: bool,
+    /// Only in the regions that were used. Breaks failover.
+    pub requested_region: bool,
+    /// Only with a second factor. Chained and service sessions carry none.
+    pub mfa: bool,
+}
+
+impl Default for Conditions {
+    fn default() -> Self {
+        Conditions {
+            passed_to_service: true,
+            via_service: true,
+            list_prefix: true,
+            external_id: true,
+            source_vpce: false,
+            requested_region: false,
+            mfa: false,
+        }
+    }
 }
 
 /// `[kubernetes]`.
@@ -265,6 +279,10 @@ pub struct Config {
     pub generalize: Generalize,
     /// Whether calls that failed after authorization are evidence for a grant.
     pub failed_is_evidence: bool,
+    /// Whether requests that leave no record, but must have been made beside one that does, are granted.
+    pub assumed: bool,
+    /// Which conditions are written.
+    pub conditions: Conditions,
     /// The target cluster.
     pub kubernetes: KubeVersion,
     /// Fewer days than this make the recording short.
@@ -274,62 +292,6 @@ pub struct Config {
     /// Severities that differ from the default.
     pub findings: BTreeMap<Code, Severity>,
 }
-
-/// Identities that are recognised without configuration. Patterns are over the identity's full or short form.
-const RECOGNISED: &[(Class, &[&str])] = &[
-    (
-        Class::BreakGlass,
-        &[
-            "*[Bb]reak[Gg]lass*",
-            "*[Bb]reak-[Gg]lass*",
-            "*[Bb]reak_[Gg]lass*",
-            "*[Ee]mergency*",
-            "OrganizationAccountAccessRole",
-            "AWSControlTowerExecution",
-        ],
-    ),
-    (
-        Class::System,
-        &[
-            "arn:*:role/aws-service-role/*",
-            "*/serviceaccount/kube-system/*",
-            "*/serviceaccount/kube-public/*",
-            "*/serviceaccount/kube-node-lease/*",
-            "*/kube-user/system:*",
-            "*/kube-user/eks:*",
-            "*/kube-user/aksService",
-            "*/namespace/kube-system",
-            "*/namespace/kube-public",
-            "*/namespace/kube-node-lease",
-        ],
-    ),
-    (
-        Class::Ci,
-        &[
-            "*[Gg]it[Hh]ub*[Aa]ctions*",
-            "*[Gg]itlab*",
-            "*[Gg]it[Ll]ab*",
-            "*[Jj]enkins*",
-            "*[Cc]ircle[Cc][Ii]*",
-            "*[Bb]uildkite*",
-            "*[Tt]erraform*",
-            "*[Aa]tlantis*",
-            "*/serviceaccount/argocd/*",
-            "*/serviceaccount/flux-system/*",
-        ],
-    ),
-    (
-        Class::Human,
-        &[
-            "arn:*:role/aws-reserved/*",
-            "*AWSReservedSSO_*",
-            "*/identity-center-user/*",
-            "*/saml/*",
-            "*/kube-user/*@*",
-            "*/kube-user/kubernetes-admin*",
-        ],
-    ),
-];
 
 fn patterns(key: &str, texts: &[String]) -> Result<Vec<Pattern>, ConfigError> {
     texts.iter().map(|text| Pattern::new(key, text)).collect()
@@ -409,6 +371,8 @@ impl UncheckedConfig {
                 kube_names_min: at_least_two("generalize.kube-names-min", self.generalize.kube_names_min, 10)?,
             },
             failed_is_evidence: self.evidence.failed.unwrap_or(true),
+            assumed: self.evidence.assumed.unwrap_or(true),
+            conditions: self.conditions,
             kubernetes: kube_version(self.kubernetes.version.as_deref().unwrap_or("1.36"))?,
             days_min: self.coverage.days_min.unwrap_or(14),
             rejected_percent_max: self.ingest.rejected_percent_max.unwrap_or(50),

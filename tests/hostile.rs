@@ -227,6 +227,7 @@ fn no_string_widens_a_policy() {
                     let key = AwsRequestKey {
                         action: Action::parse(action).unwrap(),
                         resource: Resource::Arn(Arn::literal(resource).unwrap()),
+                        via: None,
                     };
                     let probe = Request::Aws(AwsRequest { key, context: std::collections::BTreeMap::new() });
                     if policy.documents.decide(identity, &[], &probe).is_allow() {

@@ -27,7 +27,7 @@ use tightfit::load;
 use tightfit::policy::grant::{Permit, Reason};
 use tightfit::policy::iam::{PolicyDocument, Principal, decide};
 use tightfit::policy::set::{Documents, Policy};
-use tightfit::synthesize::iam;
+use tightfit::synthesize::iam::{self, Assumers};
 
 fn role() -> Identity {
     Identity::aws("aws", "111122223333", Name::Role("app".into()))
@@ -42,19 +42,15 @@ fn config(toml: &str) -> Config {
 
 fn tally() -> Tally {
     let time = "2026-11-21T00:00:00Z".parse().unwrap();
-    Tally { count: 1, first: time, last: time, days: Days::default(), evidence: Evidence::default() }
+    Tally { count: 1, first: time, last: time, days: Days::default(), evidence: Evidence::default(), context: BTreeMap::new() }
 }
 
 fn seen(outcomes: &[Outcome], bases: &[Basis]) -> Seen {
-    Seen {
-        outcomes: outcomes.iter().map(|outcome| (*outcome, tally())).collect(),
-        bases: bases.iter().cloned().collect(),
-        context: BTreeMap::new(),
-    }
+    Seen { outcomes: outcomes.iter().map(|outcome| (*outcome, tally())).collect(), bases: bases.iter().cloned().collect() }
 }
 
 fn key(action: &str, resource: Resource) -> RequestKey {
-    RequestKey::Aws(AwsRequestKey { action: Action::parse(action).unwrap(), resource })
+    RequestKey::Aws(AwsRequestKey { action: Action::parse(action).unwrap(), resource, via: None })
 }
 
 fn arn(text: &str) -> Resource {
@@ -76,7 +72,7 @@ fn stated(rows: &[(&str, &str, Outcome)]) -> IdentityProfile {
 
 fn write(part: &IdentityProfile, toml: &str) -> (Option<Policy>, Vec<Finding>) {
     let mut findings = Vec::new();
-    let policy = iam::policy(&role(), part, &config(toml), Catalog::embedded(), &mut findings);
+    let policy = iam::policy(&role(), part, &Assumers::default(), (&config(toml), Catalog::embedded()), &mut findings);
     (policy, findings)
 }
 
@@ -304,7 +300,7 @@ fn a_large_policy_is_split_without_widening() {
 fn assumed(identity: Identity, action: &str, context: &[(&str, &str)]) -> Profile {
     let mut seen = seen(&[Outcome::Allowed], &[Basis::Stated]);
     for (name, value) in context {
-        let values = seen.context.entry((*name).to_owned()).or_default();
+        let values = seen.outcomes.get_mut(&Outcome::Allowed).unwrap().context.entry((*name).to_owned()).or_default();
         values.values.insert((*value).to_owned());
         values.present = 1;
     }

@@ -85,7 +85,14 @@ fn shop() -> Profile {
         Fact::ServiceAccountRole { namespace: "shop".to_owned(), name: "web".to_owned(), role_arn: "arn".to_owned() },
     ]);
     let time = Timestamp::UNIX_EPOCH;
-    let tally = Tally { count: 1, first: time, last: time, days: Days::of(0), evidence: Evidence::default() };
+    let tally = Tally {
+        count: 1,
+        first: time,
+        last: time,
+        days: Days::of(0),
+        evidence: Evidence::default(),
+        context: Default::default(),
+    };
     let seen = Seen { outcomes: BTreeMap::from([(Outcome::Allowed, tally)]), ..Seen::default() };
     let request = KubeRequest { verb: "get".to_owned(), target: KubeTarget::NonResource("/api".to_owned()) };
     let web = Identity::kube_user("dev", "system:serviceaccount:shop:web");

@@ -166,7 +166,7 @@ fn literal_reading(policy: &Value, asked: &Asked) -> char {
 fn ours(policy: &Value, asked: &Asked) -> char {
     let document: PolicyDocument = serde_json::from_value(policy.clone()).unwrap();
     let resource = Arn::literal(&asked.resource).map_or(Resource::NoResourceLevel, Resource::Arn);
-    let key = AwsRequestKey { action: Action::parse(&asked.action).unwrap(), resource };
+    let key = AwsRequestKey { action: Action::parse(&asked.action).unwrap(), resource, via: None };
     match decide(&[document], &AwsRequest { key, context: asked.context.clone() }) {
         Decision::Allow { .. } => 'a',
         Decision::ExplicitDeny { .. } => 'd',

@@ -34,7 +34,14 @@ fn profile(observed: &[Observed<'_>]) -> IdentityProfile {
         let pod = Pod::from_json(pod).unwrap_or_else(|error| unreachable!("{error}"));
         let key = RequestKey::Pod(Box::new(PodRequest { workload, pod, basis: *basis }));
         let time = jiff::Timestamp::UNIX_EPOCH;
-        let tally = Tally { count: 1, first: time, last: time, days: Days::of(0), evidence: Evidence::default() };
+        let tally = Tally {
+            count: 1,
+            first: time,
+            last: time,
+            days: Days::of(0),
+            evidence: Evidence::default(),
+            context: Default::default(),
+        };
         let seen: &mut Seen = profile.requests.entry(key).or_default();
         seen.outcomes.insert(*outcome, tally);
     }

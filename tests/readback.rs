@@ -202,7 +202,13 @@ proptest! {
     fn an_observed_name_never_widens(name in hostile(), probes in proptest::collection::vec(hostile(), 8)) {
         let observed = Arn::literal(&format!("arn:aws:s3:::b/x{name}")).unwrap();
         let exact = UncheckedConfig::parse("t.toml", "[generalize]\nexact = true\n").unwrap().check().unwrap();
-        let policy = tightfit::synthesize::iam::policy(&role("r"), &used(&observed), &exact, Catalog::embedded(), &mut Vec::new());
+        let policy = tightfit::synthesize::iam::policy(
+            &role("r"),
+            &used(&observed),
+            &tightfit::synthesize::iam::Assumers::default(),
+            (&exact, Catalog::embedded()),
+            &mut Vec::new(),
+        );
         let Some(policy) = policy else {
             // Left out, since IAM does not take such characters.
 let carried = |character| matches!(character, '\t' | '\n' | '\r' | ' '..='\u{ff}');
@@ -222,13 +228,20 @@ let carried = |character| matches!(character, '\t' | '\n' | '\r' | ' '..='\u{ff}
 }
 
 fn request(arn: &Arn) -> AwsRequest {
-    let key = AwsRequestKey { action: Action::parse("s3:GetObject").unwrap(), resource: Resource::Arn(arn.clone()) };
+    let key = AwsRequestKey { action: Action::parse("s3:GetObject").unwrap(), resource: Resource::Arn(arn.clone()), via: None };
     AwsRequest { key, context: Context::from([("aws:username".to_owned(), vec!["bob".to_owned()])]) }
 }
 
 fn used(arn: &Arn) -> IdentityProfile {
     let time = "2026-11-21T00:00:00Z".parse().unwrap();
-    let tally = Tally { count: 1, first: time, last: time, days: Days::default(), evidence: Evidence::default() };
-    let seen = Seen { outcomes: [(Outcome::Allowed, tally)].into(), bases: [Basis::Stated].into(), context: BTreeMap::new() };
+    let tally = Tally {
+        count: 1,
+        first: time,
+        last: time,
+        days: Days::default(),
+        evidence: Evidence::default(),
+        context: BTreeMap::new(),
+    };
+    let seen = Seen { outcomes: [(Outcome::Allowed, tally)].into(), bases: [Basis::Stated].into() };
     IdentityProfile { groups: BTreeSet::new(), requests: BTreeMap::from([(RequestKey::Aws(request(arn).key), seen)]) }
 }

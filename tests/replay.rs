@@ -48,6 +48,7 @@ fn neither_a_leak_nor_a_gap_hides_behind_another_context() {
         let key = AwsRequestKey {
             action: Action::parse("s3:ListBucket").unwrap(),
             resource: Resource::Arn(Arn::literal("arn:aws:s3:::b").unwrap()),
+            via: None,
         };
         let context = if prefix.is_empty() { Context::new() } else { Context::from([("s3:prefix".into(), vec![prefix.into()])]) };
         Request::Aws(AwsRequest { key, context })

@@ -246,6 +246,11 @@ pub struct AwsRequestKey {
     pub action: Action,
     /// The resource that IAM checked it on.
     pub resource: Resource,
+    /// The AWS service that asked with the caller's own credentials (a forward access session), as the record names it;
+    /// `None` where the caller asked itself.
+    /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/access_forward_access_sessions.html>
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub via: Option<String>,
 }
 
 /// An AWS request as IAM is asked: the key and the context.

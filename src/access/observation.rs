@@ -62,6 +62,8 @@ pub enum Basis {
     Stated,
     /// The platform also asks for this one when the stated one is made; names the rule in a few words.
     Implied(String),
+    /// The platform asks for this one in all likelihood, but leaves no record of it; names the rule in a few words.
+    Assumed(String),
 }
 
 /// Why a record is passed over. The list is closed.

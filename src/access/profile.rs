@@ -15,7 +15,7 @@ use super::identity::Identity;
 use super::inventory::Inventory;
 use super::ledger::Ledger;
 use super::observation::{Basis, Outcome};
-use super::request::RequestKey;
+use super::request::{Request, RequestKey};
 
 /// How often and when one request ended in one way.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,9 +30,44 @@ pub struct Tally {
     pub days: Days,
     /// Which records.
     pub evidence: Evidence,
+    /// Values of condition keys in these records.
+    pub context: BTreeMap<String, Values>,
 }
 
+/// The most contexts that a tally is spelled out in.
+const CONTEXTS_MAX: usize = 64;
+
 impl Tally {
+    /// The values of a condition key that every record carried; `None` where one did not, or where not all values were kept.
+    #[must_use]
+    pub fn always(&self, key: &str) -> Option<&BTreeSet<String>> {
+        let values = self.context.get(key)?;
+        (values.present == self.count && !values.more && !values.values.is_empty()).then_some(&values.values)
+    }
+
+    /// Contexts of records as far as the tally remembers them: every value of every key stands in one of them, and a key that some
+    /// records did not carry is absent from one. At least one context; which values stood side by side is not remembered.
+    #[must_use]
+    pub fn contexts(&self) -> Vec<Context> {
+        let first = |values: &Values| values.values.first().cloned().into_iter().collect::<Vec<String>>();
+        let whole: Context = self.context.iter().map(|(key, values)| (key.clone(), first(values))).collect();
+        let mut contexts = vec![whole.clone()];
+        for (key, values) in &self.context {
+            if values.present < self.count {
+                let mut without = whole.clone();
+                without.remove(key);
+                contexts.push(without);
+            }
+            contexts.extend(values.values.iter().skip(1).map(|value| {
+                let mut other = whole.clone();
+                other.insert(key.clone(), vec![value.clone()]);
+                other
+            }));
+        }
+        contexts.truncate(CONTEXTS_MAX);
+        contexts
+    }
+
     /// Takes in another tally of the same request and outcome.
     pub fn merge(&mut self, other: &Tally) {
         self.count += other.count;
@@ -40,6 +75,9 @@ impl Tally {
         self.last = self.last.max(other.last);
         self.days.merge(&other.days);
         self.evidence.merge(&other.evidence);
+        for (key, values) in &other.context {
+            self.context.entry(key.clone()).or_default().merge(values);
+        }
     }
 }
 
@@ -77,8 +115,6 @@ pub struct Seen {
     pub outcomes: BTreeMap<Outcome, Tally>,
     /// How the request follows from its records.
     pub bases: BTreeSet<Basis>,
-    /// Values of condition keys.
-    pub context: BTreeMap<String, Values>,
 }
 
 impl Seen {
@@ -94,19 +130,22 @@ impl Seen {
         self.count(Outcome::Allowed) > 0 || (failed_is_evidence && self.count(Outcome::Failed) > 0)
     }
 
+    /// The request in every context that is remembered of it, whatever its outcome; see [`Tally::contexts`].
+    #[must_use]
+    pub fn requests(&self, key: &RequestKey) -> Vec<Request> {
+        self.outcomes.values().flat_map(Tally::contexts).map(|context| key.to_request(context)).collect()
+    }
+
     /// Whether the record itself states the request.
     #[must_use]
     pub fn is_stated(&self) -> bool {
         self.bases.contains(&Basis::Stated)
     }
 
-    /// The context of a typical record: every key that was always of one value.
+    /// Whether no record shows the request: it is only assumed to have been made.
     #[must_use]
-    pub fn constant_context(&self) -> Context {
-        let total: u64 = self.outcomes.values().map(|tally| tally.count).sum();
-        let constant = |values: &&Values| values.present == total && !values.more && values.values.len() == 1;
-        let keys = self.context.iter().filter(|(_, values)| constant(values));
-        keys.map(|(key, values)| (key.clone(), values.values.iter().cloned().collect())).collect()
+    pub fn is_assumed(&self) -> bool {
+        !self.bases.is_empty() && self.bases.iter().all(|basis| matches!(basis, Basis::Assumed(_)))
     }
 
     /// Takes in another part of the same request.
@@ -120,9 +159,6 @@ impl Seen {
             }
         }
         self.bases.extend(other.bases.iter().cloned());
-        for (key, values) in &other.context {
-            self.context.entry(key.clone()).or_default().merge(values);
-        }
     }
 }
 

@@ -64,12 +64,14 @@ impl RequestKey {
 
 impl RequestKey {
     /// Whether every policy that allows this request also allows `other`: the same action asked without a resource or a name, or
-    /// over all namespaces. A request implies itself.
+    /// over all namespaces; made by the caller itself rather than through a service. A request implies itself.
     #[must_use]
     pub fn implies(&self, other: &RequestKey) -> bool {
         match (self, other) {
             (RequestKey::Aws(this), RequestKey::Aws(other)) => {
-                this.action == other.action && (this.resource == other.resource || !matches!(this.resource, Resource::Arn(_)))
+                let resource = this.resource == other.resource || !matches!(this.resource, Resource::Arn(_));
+                let caller = this.via.is_none() || this.via == other.via;
+                this.action == other.action && resource && caller
             }
             (RequestKey::Kube(this), RequestKey::Kube(other)) => this.verb == other.verb && this.target.implies(&other.target),
             (this, other) => this == other,
@@ -80,11 +82,14 @@ impl RequestKey {
 impl std::fmt::Display for RequestKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            RequestKey::Aws(key) => match &key.resource {
-                Resource::Arn(arn) => write!(f, "{} on {arn}", key.action),
-                Resource::NoResourceLevel => write!(f, "{} (no resource level)", key.action),
-                Resource::NotBuilt => write!(f, "{} (resource not in the record)", key.action),
-            },
+            RequestKey::Aws(key) => {
+                match &key.resource {
+                    Resource::Arn(arn) => write!(f, "{} on {arn}", key.action)?,
+                    Resource::NoResourceLevel => write!(f, "{} (no resource level)", key.action)?,
+                    Resource::NotBuilt => write!(f, "{} (resource not in the record)", key.action)?,
+                }
+                key.via.as_ref().map_or(Ok(()), |via| write!(f, " [via {via}]"))
+            }
             RequestKey::Kube(request) => request.fmt(f),
             RequestKey::Pod(request) => write!(f, "run {}", request.workload),
         }

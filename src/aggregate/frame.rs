@@ -26,7 +26,6 @@ pub(super) struct Row {
     pub(super) outcome: Outcome,
     pub(super) tally: Tally,
     pub(super) bases: BTreeSet<Basis>,
-    pub(super) context: BTreeMap<String, Values>,
 }
 
 /// Columns that name a row; the rest is aggregated.
@@ -58,7 +57,7 @@ pub(super) fn from_rows(rows: &[Row]) -> Result<DataFrame, ProfileError> {
             first.push(row.tally.first.as_microsecond());
             last.push(row.tally.last.as_microsecond());
             let spelled = match index {
-                0 => [json(&row.tally.evidence), json(&row.bases), json(&row.context)],
+                0 => [json(&row.tally.evidence), json(&row.bases), json(&row.tally.context)],
                 _ => [json(&Evidence::default()), "[]".to_owned(), "{}".to_owned()],
             };
             for (column, text) in details.iter_mut().zip(spelled) {
@@ -136,14 +135,14 @@ pub(super) fn to_rows(file: &str, frame: &DataFrame) -> Result<Vec<Row>, Profile
             last: time(&last, "last")?,
             days: bits,
             evidence: Evidence::default(),
+            context: BTreeMap::new(),
         };
         for part in parts::<Evidence>(file, "evidence", &evidence, index)? {
             tally.evidence.merge(&part);
         }
-        let mut merged: BTreeMap<String, Values> = BTreeMap::new();
         for part in parts::<BTreeMap<String, Values>>(file, "context", &context, index)? {
             for (key, values) in part {
-                merged.entry(key).or_default().merge(&values);
+                tally.context.entry(key).or_default().merge(&values);
             }
         }
         let identity = identity.get(index).and_then(Identity::parse).ok_or_else(|| damaged("identity", "is no identity"))?;
@@ -153,7 +152,6 @@ pub(super) fn to_rows(file: &str, frame: &DataFrame) -> Result<Vec<Row>, Profile
             outcome: parse(file, "outcome", outcome.get(index).unwrap_or_default())?,
             tally,
             bases: parts::<BTreeSet<Basis>>(file, "bases", &bases, index)?.into_iter().flatten().collect(),
-            context: merged,
         });
     }
     Ok(rows)

@@ -14,7 +14,7 @@ use crate::access::identity::Identity;
 use crate::access::profile::Profile;
 
 /// The version of the columns and metadata that this version of tightfit writes and reads.
-pub const SCHEMA_VERSION: u32 = 1;
+pub const SCHEMA_VERSION: u32 = 2;
 
 const VERSION_KEY: &str = "tightfit.schema";
 const GROUPS_KEY: &str = "tightfit.groups";
@@ -37,19 +37,9 @@ pub fn write(profile: &Profile, file: &str, mut target: impl Write) -> Result<()
                     outcome: *outcome,
                     tally: tally.clone(),
                     bases: seen.bases.clone(),
-                    context: seen.context.clone(),
                 });
             }
         }
-    }
-    // Condition values stand with the request, not the outcome: they are written once, so that reading adds them once.
-    let mut previous: Option<(Identity, String)> = None;
-    for row in &mut rows {
-        let place = (row.identity.clone(), serde_json::to_string(&row.request).unwrap_or_default());
-        if previous.as_ref() == Some(&place) {
-            row.context.clear();
-        }
-        previous = Some(place);
     }
     let groups: BTreeMap<&Identity, &BTreeSet<String>> = profile
         .identities
@@ -128,7 +118,7 @@ mod tests {
     fn push(aggregator: &mut Aggregator, number: u64, outcome: Outcome) {
         let identity = Identity::aws("aws", "111122223333", Name::Role(format!("app-{}", number % 3)));
         let action = Action { service: "sqs".to_owned(), name: "SendMessage".to_owned() };
-        let key = AwsRequestKey { action, resource: Resource::NotBuilt };
+        let key = AwsRequestKey { action, resource: Resource::NotBuilt, via: None };
         let context = BTreeMap::from([("aws:CalledVia".to_owned(), vec![format!("s{}", number % 20)])]);
         let request = Request::Aws(AwsRequest { key, context });
         let id = format!("id-{number}");

@@ -42,7 +42,6 @@ pub struct Aggregator {
 struct Cell {
     tally: Tally,
     bases: BTreeSet<Basis>,
-    context: BTreeMap<String, Values>,
 }
 
 impl Aggregator {
@@ -67,9 +66,15 @@ impl Aggregator {
         let origin = observation.origin;
         let event = EventRef { time, id: observation.id.to_owned(), file: origin.file.to_owned(), record: origin.record };
         let cell = self.table.entry((identity, request, observation.outcome)).or_insert_with(|| Cell {
-            tally: Tally { count: 0, first: time, last: time, days: Days::default(), evidence: Evidence::default() },
+            tally: Tally {
+                count: 0,
+                first: time,
+                last: time,
+                days: Days::default(),
+                evidence: Evidence::default(),
+                context: BTreeMap::new(),
+            },
             bases: BTreeSet::new(),
-            context: BTreeMap::new(),
         });
         cell.count(time, &event);
         if !cell.bases.contains(observation.basis) {
@@ -77,7 +82,7 @@ impl Aggregator {
         }
         for (key, values) in observation.request.context().into_iter().flatten() {
             let seen = Values { values: values.iter().cloned().collect(), more: false, present: 1 };
-            cell.context.entry(key.clone()).or_default().merge(&seen);
+            cell.tally.context.entry(key.clone()).or_default().merge(&seen);
         }
         if self.table.len() >= TABLE_ROWS_MAX {
             self.flush();
@@ -97,7 +102,6 @@ impl Aggregator {
                 outcome,
                 tally: cell.tally,
                 bases: cell.bases,
-                context: cell.context,
             });
         }
         self.requests.clear();
@@ -136,7 +140,7 @@ pub(super) fn from_grouped(rows: Vec<Row>) -> BTreeMap<Identity, IdentityProfile
     let mut identities: BTreeMap<Identity, IdentityProfile> = BTreeMap::new();
     for row in rows {
         let requests = &mut identities.entry(row.identity).or_default().requests;
-        let part = Seen { outcomes: BTreeMap::from([(row.outcome, row.tally)]), bases: row.bases, context: row.context };
+        let part = Seen { outcomes: BTreeMap::from([(row.outcome, row.tally)]), bases: row.bases };
         requests.entry(row.request).or_default().merge(&part);
     }
     identities

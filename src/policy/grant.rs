@@ -2,9 +2,13 @@
 //!
 //! Invariant: every grant states its reason; every widening names the generalization that caused it.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+
+/// When a grant holds: condition operator to condition key to values, as the policy writes them. Empty means always.
+pub type Condition = BTreeMap<String, BTreeMap<String, Vec<String>>>;
 
 /// What one grant permits, as its document writes it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -16,6 +20,9 @@ pub enum Permit {
         action: String,
         /// An ARN pattern or `*`.
         resource: String,
+        /// When.
+        #[serde(default, skip_serializing_if = "Condition::is_empty")]
+        condition: Condition,
     },
     /// One verb on one resource.
     Rbac {
@@ -49,7 +56,15 @@ pub enum Permit {
 impl fmt::Display for Permit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Permit::Iam { action, resource } => write!(f, "{action} on {resource}"),
+            Permit::Iam { action, resource, condition } => {
+                write!(f, "{action} on {resource}")?;
+                for (operator, key, values) in
+                    condition.iter().flat_map(|(operator, keys)| keys.iter().map(move |(key, values)| (operator, key, values)))
+                {
+                    write!(f, " where {key} {operator} {}", values.join(" or "))?;
+                }
+                Ok(())
+            }
             Permit::Rbac { namespace, verb, api_group, resource, name } => {
                 write!(f, "{verb} {resource}")?;
                 if !api_group.is_empty() {

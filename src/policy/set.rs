@@ -86,7 +86,9 @@ impl Permit {
     #[must_use]
     pub fn covers(&self, request: &Request) -> bool {
         match (self, request) {
-            (Permit::Iam { action, resource }, Request::Aws(request)) => iam::covers(action, resource, request),
+            (Permit::Iam { action, resource, condition }, Request::Aws(request)) => {
+                iam::covers(action, resource, condition, request)
+            }
             (Permit::Rbac { .. } | Permit::NonResource { .. }, Request::Kube(request)) => rbac::covers(self, request),
             (Permit::PodSecurity { level, version }, Request::Pod(request)) => podsec::needs(*level, *version, &request.pod),
             (Permit::Iam { .. }, Request::Kube(_) | Request::Pod(_))

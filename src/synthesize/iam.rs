@@ -6,6 +6,7 @@
 //!
 //! Invariant: every unit of the documents has exactly one reason; no unit is covered by another.
 
+mod conditions;
 mod evidence;
 mod generalize;
 mod generated_name;
@@ -16,6 +17,7 @@ mod risk;
 mod statements;
 mod trust;
 
+pub use conditions::Assumers;
 pub use trust::trust;
 
 use std::collections::BTreeSet;
@@ -30,7 +32,7 @@ use crate::access::profile::IdentityProfile;
 use crate::catalog::Catalog;
 use crate::config::{Config, Generalize};
 use crate::finding::{Code, Finding};
-use crate::policy::grant::{Generalization, Grant, Permit, Reason};
+use crate::policy::grant::{Condition, Generalization, Grant, Permit, Reason};
 use crate::policy::set::{Documents, Policy};
 
 /// How many observed names a generalization shows.
@@ -40,34 +42,29 @@ const EXAMPLES_MAX: usize = 3;
 pub fn policy(
     identity: &Identity,
     seen: &IdentityProfile,
-    config: &Config,
-    _catalog: &Catalog,
+    assumers: &Assumers,
+    (config, _catalog): (&Config, &Catalog),
     findings: &mut Vec<Finding>,
 ) -> Option<Policy> {
-    let evidence = evidence::of(seen, config.failed_is_evidence);
+    let conditions = conditions::Evidence { identity, assumers, config };
+    let evidence = evidence::of(seen, &conditions);
     let mut draft = Draft::default();
-    for (action, seen) in evidence.actions.iter().filter(|(_, seen)| seen.is_used()) {
-        seen.arns.keys().for_each(|arn| draft.notes.visit(identity, arn));
-        draft.write(action, seen, &config.generalize);
+    for ((action, condition), used) in &evidence.actions {
+        used.arns.keys().for_each(|arn| draft.notes.visit(identity, arn));
+        let refused = evidence.refused_on.get(action).cloned().unwrap_or_default();
+        draft.write(Want { action, condition, used, refused: &refused }, &config.generalize);
     }
-    let Draft { rows, mut grants, mut notes } = draft;
+    let Draft { rows, mut grants, mut notes, .. } = draft;
     if grants.is_empty() && evidence.refused > 0 {
         let note = "every request was refused: nothing is written; check whether staging is missing a grant that it needs";
         findings.push(Finding::new(Code::OnlyRefused, identity.to_string(), note).counted(evidence.refused));
     }
     let (documents, fits) = quota::documents(rows.into_statements());
-    notes.forwarded = forwarded(seen);
+    notes.forwarded = conditions::forwarded(&conditions, seen.requests.iter());
     notes.over_quota = (!fits).then_some(documents.len());
     findings.extend(notes.into_findings(identity, &grants));
     grants.sort();
     (!grants.is_empty()).then_some(Policy { documents: Documents::Iam(documents), grants })
-}
-
-/// Records in which an AWS service called with this identity's credentials, by the context key that says so.
-/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/access_forward_access_sessions.html>
-fn forwarded(seen: &IdentityProfile) -> u64 {
-    let via = seen.requests.values().filter_map(|seen| seen.context.get("aws:ViaAWSService"));
-    via.map(|values| values.present).sum()
 }
 
 /// A policy while it is written.
@@ -76,29 +73,50 @@ struct Draft {
     rows: Rows,
     grants: Vec<Grant>,
     notes: Notes,
+    /// What the latest action is granted on without any condition: there a condition adds nothing.
+    always: (Option<Action>, Vec<Arn>, bool),
+}
+
+/// What one action needs under one condition.
+#[derive(Clone, Copy)]
+struct Want<'a> {
+    action: &'a Action,
+    condition: &'a Condition,
+    used: &'a ActionSeen,
+    /// What the action was only ever refused on, whatever the condition.
+    refused: &'a BTreeSet<Arn>,
 }
 
 impl Draft {
-    /// Writes what one action needs.
-    fn write(&mut self, action: &Action, seen: &ActionSeen, settings: &Generalize) {
+    /// Writes what one action needs under one condition.
+    fn write(&mut self, want: Want<'_>, settings: &Generalize) {
+        let Want { action, used, .. } = want;
         if !is_carried(action) {
-            self.notes.not_carried.0 += u64::try_from(seen.uses().count()).unwrap_or(u64::MAX);
+            self.notes.not_carried.0 += u64::try_from(used.uses().count()).unwrap_or(u64::MAX);
             return;
         }
-        if seen.no_level.is_some() || seen.not_built.is_some() {
-            self.write_all(action, seen);
+        if self.always.0.as_ref() != Some(action) {
+            self.always = (Some(action.clone()), Vec::new(), false);
+        }
+        if self.always.2 {
             return;
         }
-        let used: BTreeSet<Arn> = seen.arns.keys().cloned().collect();
-        let resources = generalize::resources(&used, &seen.refused, settings);
+        if used.no_level.is_some() || used.not_built.is_some() {
+            self.write_all(want);
+            return;
+        }
+        let granted = |arn: &&Arn| self.always.1.iter().any(|wider| generalize::within(arn, wider));
+        let arns: BTreeSet<Arn> = used.arns.keys().filter(|arn| !granted(arn)).cloned().collect();
+        let resources = generalize::resources(&arns, want.refused, settings);
         self.notes.not_carried.0 += u64::try_from(resources.left_out.len()).unwrap_or(u64::MAX);
         for arn in &resources.exact {
-            let uses = || seen.arns.get(arn).into_iter();
-            self.grant(Kind::Named, action, arn.to_policy(), uses, None);
+            let uses = || used.arns.get(arn).into_iter();
+            let widened = used.arns.get(arn).and_then(|one| one.widened.clone());
+            self.grant(Kind::Named, want, arn.to_policy(), uses, widened);
         }
-        self.keep_refused(action, seen, generalize::taken_in(&resources.exact, &seen.refused));
+        self.keep_refused(want, generalize::taken_in(&resources.exact, want.refused));
         for (pattern, names) in &resources.patterns {
-            let uses = || names.iter().filter_map(|name| seen.arns.get(name));
+            let uses = || names.iter().filter_map(|name| used.arns.get(name));
             self.notes.not_carried.1 += u64::from(pattern.rule == generalize::UNCARRIED);
             let generalization = Generalization {
                 rule: pattern.rule.to_owned(),
@@ -106,44 +124,52 @@ impl Draft {
                 names: u64::try_from(names.len()).unwrap_or(u64::MAX),
                 admits: pattern.admits.clone(),
             };
-            self.grant(Kind::Named, action, pattern.arn.to_policy(), uses, Some(generalization));
+            self.grant(Kind::Named, want, pattern.arn.to_policy(), uses, Some(generalization));
+        }
+        if want.condition.is_empty() {
+            self.always.1.extend(resources.exact);
+            self.always.1.extend(resources.patterns.into_iter().map(|(pattern, _)| pattern.arn));
         }
     }
 
     /// An action that needs `*`: its named resources need no unit of their own, but those that it was only ever refused on are
     /// denied, since `*` would let them through.
-    fn write_all(&mut self, action: &Action, seen: &ActionSeen) {
-        let kind = if seen.no_level.is_some() { Kind::NoResourceLevel } else { Kind::NotBuilt };
+    fn write_all(&mut self, want: Want<'_>) {
+        let Want { action, used, .. } = want;
+        let kind = if used.no_level.is_some() { Kind::NoResourceLevel } else { Kind::NotBuilt };
         let actions = if kind == Kind::NoResourceLevel { &mut self.notes.no_level } else { &mut self.notes.not_built };
         actions.push(action.clone());
-        if !seen.arns.is_empty() {
+        if !used.arns.is_empty() {
             self.notes.subsumed.push(action.clone());
         }
-        self.grant(kind, action, "*".to_owned(), || seen.uses(), None);
-        self.keep_refused(action, seen, seen.refused.iter().filter(|arn| generalize::is_deniable(arn)).collect());
+        self.grant(kind, want, "*".to_owned(), || used.uses(), None);
+        self.keep_refused(want, want.refused.iter().filter(|arn| generalize::is_deniable(arn)).collect());
+        self.always.2 |= want.condition.is_empty();
     }
 
     /// Denies what was only ever refused and a wildcard would let through. A call on resources of several kinds does not say for
     /// which of them it was refused: denying them all could take away what was allowed, so those stay contested.
-    fn keep_refused(&mut self, action: &Action, seen: &ActionSeen, refused: Vec<&Arn>) {
-        for arn in refused.into_iter().filter(|_| seen.is_of_one_kind()) {
+    fn keep_refused(&mut self, want: Want<'_>, refused: Vec<&Arn>) {
+        let one_kind = evidence::is_of_one_kind(want.used.arns.keys().chain(want.refused));
+        for arn in refused.into_iter().filter(|_| one_kind) {
             self.notes.kept_refused += 1;
-            self.rows.insert(Kind::KeepRefused, action, arn.to_policy());
+            self.rows.insert(Kind::KeepRefused, want.action, &Condition::new(), arn.to_policy());
         }
     }
 
     fn grant<'a, I: Iterator<Item = &'a Use>>(
         &mut self,
         kind: Kind,
-        action: &Action,
+        want: Want<'_>,
         resource: String,
         uses: impl Fn() -> I,
         generalization: Option<Generalization>,
     ) {
         let reason: Reason = Use::reason(uses());
         self.notes.only_failed += u64::from(uses().all(|one| one.only_failed));
-        self.rows.insert(kind, action, resource.clone());
-        self.grants.push(Grant { permit: Permit::Iam { action: action.to_string(), resource }, reason, generalization });
+        self.rows.insert(kind, want.action, want.condition, resource.clone());
+        let permit = Permit::Iam { action: want.action.to_string(), resource, condition: want.condition.clone() };
+        self.grants.push(Grant { permit, reason, generalization });
     }
 }
 

@@ -17,6 +17,7 @@ use crate::policy::set::PolicySet;
 pub fn policies(profile: &Profile, config: &Config, catalog: &Catalog) -> (PolicySet, Vec<Finding>) {
     let mut set = PolicySet::default();
     let mut findings = Vec::new();
+    let assumers = iam::Assumers::of(profile);
     for (identity, seen) in &profile.identities {
         if let Some(why) = config.left_out(identity) {
             let code = if identity.name == Name::Root {
@@ -30,7 +31,7 @@ pub fn policies(profile: &Profile, config: &Config, catalog: &Catalog) -> (Polic
             continue;
         }
         let policy = match (&identity.home, &identity.name) {
-            (Home::Account { .. }, _) => iam::policy(identity, seen, config, catalog, &mut findings),
+            (Home::Account { .. }, _) => iam::policy(identity, seen, &assumers, (config, catalog), &mut findings),
             (Home::Cluster(_), Name::Namespace(_)) => podsec::policy(identity, seen, config, &mut set.pod_patches, &mut findings),
             (Home::Cluster(_), _) => rbac::policy(identity, seen, config, &mut findings),
         };

@@ -2,21 +2,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::access::aws::Context;
 use crate::access::identity::Identity;
-use crate::access::request::RequestKey;
+use crate::access::request::Request;
 use crate::policy::grant::{Permit, Reason};
 use crate::policy::set::Policy;
 use crate::verdict::{Excess, Necessity};
 
 /// Judges every grant of one policy against the requests that are evidence.
-pub(super) fn judge(identity: &Identity, policy: &Policy, used: &[&RequestKey], necessity: &mut Necessity) {
+pub(super) fn judge(identity: &Identity, policy: &Policy, used: &[Request], necessity: &mut Necessity) {
     let reasons: BTreeMap<&Permit, &Reason> = policy.grants.iter().map(|grant| (&grant.permit, &grant.reason)).collect();
     let permits = policy.documents.permits();
     let mut needed: BTreeSet<usize> = BTreeSet::new();
-    for key in used {
-        let request = key.to_request(Context::new());
-        let mut covering = permits.iter().enumerate().filter(|(_, permit)| permit.covers(&request));
+    for request in used {
+        let mut covering = permits.iter().enumerate().filter(|(_, permit)| permit.covers(request));
         if let (Some((only, _)), None) = (covering.next(), covering.next()) {
             needed.insert(only);
         }

@@ -10,13 +10,13 @@ use crate::access::coverage::Sighting;
 use crate::access::evidence::{EventRef, Evidence};
 use crate::access::identity::Identity;
 use crate::access::inventory::Fact;
-use crate::access::observation::{Observation, Outcome, Record, Sink};
+use crate::access::observation::{Basis, Observation, Outcome, Record, Sink};
 use crate::access::pod::{PodBasis, Workload};
 use crate::access::profile::Profile;
 use crate::access::request::{Request, RequestKey};
 use crate::config::Config;
 use crate::finding::Finding;
-use crate::policy::grant::Permit;
+use crate::policy::grant::{Condition, Permit};
 use crate::policy::rbac;
 use crate::policy::set::{Decision, PolicySet};
 use crate::verdict::{CounterExample, LeftOut, Necessity, Restraint, Sufficiency, Verdict, VerdictBasis};
@@ -24,6 +24,8 @@ use crate::verdict::{CounterExample, LeftOut, Necessity, Restraint, Sufficiency,
 /// The group whose members no authorizer is asked about.
 /// <https://kubernetes.io/docs/reference/access-authn-authz/rbac/#user-facing-roles>
 const MASTERS: &str = "system:masters";
+
+static NO_CONTEXT: Context = Context::new();
 
 /// The answer where none was asked for: every record of the request said nothing about authorization.
 static NOTHING_ALLOWS: Decision = Decision::DENY;
@@ -52,8 +54,10 @@ struct Judged {
     answer: Option<Decision>,
     /// What they answered to what was refused: a leak in one context is not made good by another.
     answer_to_refused: Option<Decision>,
-    /// The groups behind the latest answers, by their place.
-    groups: [Option<usize>; 2],
+    /// The groups, by their place, and the context behind the latest answers.
+    latest: [Option<(usize, Context)>; 2],
+    /// The least of the contexts in which it was allowed or failed.
+    example: Option<Context>,
     /// Whether the platform's own default bindings allow it, whatever the documents say.
     by_default: bool,
 }
@@ -113,14 +117,18 @@ impl<'a> Replay<'a> {
             Some(place) => place,
             None => self.groups.insert_full(groups.to_vec()).0,
         };
-        let plain = request.context().is_none_or(BTreeMap::is_empty);
-        let known = self.judged.get(&key).is_some_and(|judged| judged.groups.get(side) == Some(&Some(groups_place)));
-        let answer = if known && plain { None } else { Some(self.answer(identity, groups, request)) };
+        let context = request.context().unwrap_or(&NO_CONTEXT);
+        let asked = |latest: &(usize, Context)| latest.0 == groups_place && latest.1 == *context;
+        let latest = self.judged.get(&key).and_then(|judged| judged.latest.get(side)).and_then(Option::as_ref);
+        let answer = if latest.is_some_and(asked) { None } else { Some(self.answer(identity, groups, request)) };
         let judged = self.judged.entry(key).or_default();
         if let Some((answer, by_default)) = answer {
             judged.by_default |= by_default;
-            if let Some(place) = judged.groups.get_mut(side) {
-                *place = Some(groups_place);
+            if let Some(latest) = judged.latest.get_mut(side) {
+                *latest = Some((groups_place, context.clone()));
+            }
+            if !refused && judged.example.as_ref().is_none_or(|example| context < example) {
+                judged.example = Some(context.clone());
             }
             // The answer that is worse for the verdict stays.
             let kept = if refused { &mut judged.answer_to_refused } else { &mut judged.answer };
@@ -151,9 +159,14 @@ impl<'a> Replay<'a> {
         for (identity, part) in &profile.identities {
             let groups: Vec<String> = part.groups.iter().cloned().collect();
             for (key, seen) in &part.requests {
-                let request = key.to_request(seen.constant_context());
+                if seen.is_assumed() && !self.config.assumed {
+                    continue;
+                }
                 for (outcome, tally) in &seen.outcomes {
-                    self.judge(identity, &groups, &request, *outcome, tally.count, &tally.evidence.events());
+                    for (place, context) in tally.contexts().into_iter().enumerate() {
+                        let (count, events) = if place == 0 { (tally.count, tally.evidence.events()) } else { (0, Vec::new()) };
+                        self.judge(identity, &groups, &key.to_request(context), *outcome, count, &events);
+                    }
                 }
             }
         }
@@ -174,15 +187,17 @@ impl<'a> Replay<'a> {
                 None => judged_of.entry(identity).or_default().push((key, judged)),
             }
         }
-        let mut used: BTreeMap<&Identity, Vec<&RequestKey>> = BTreeMap::new();
+        let mut used: BTreeMap<&Identity, Vec<Request>> = BTreeMap::new();
         for (identity, requests) in &mut judged_of {
             keep_best_basis(requests);
             let granted: Vec<&RequestKey> =
                 requests.iter().filter(|(_, judged)| self.is_evidence(judged)).map(|(key, _)| *key).collect();
-            for (key, judged) in requests {
+            for (key, judged) in requests.iter() {
                 self.place((identity, key, judged), &granted, &mut sufficiency, &mut restraint);
             }
-            used.insert(identity, granted);
+            let evidence = requests.iter().filter(|(_, judged)| self.is_evidence(judged));
+            let example = |(key, judged): &(&RequestKey, &Judged)| key.to_request(judged.example.clone().unwrap_or_default());
+            used.insert(identity, evidence.map(example).collect());
         }
         for part in [&mut sufficiency.gaps, &mut restraint.leaks, &mut restraint.contested] {
             part.sort_by(|a, b| (&a.identity, &a.request).cmp(&(&b.identity, &b.request)));
@@ -238,13 +253,14 @@ impl<'a> Replay<'a> {
         if judged.refused == 0 {
             return;
         }
-        if granted > 0 {
+        let answer = judged.answer_to_refused.as_ref().unwrap_or(&NOTHING_ALLOWS);
+        // Where the documents tell the refused calls from the allowed ones, nothing is contested.
+        if granted > 0 && answer.is_allow() {
             let note = format!("allowed {granted} times and refused {} times in the log", judged.refused);
             restraint.contested.push(example(judged.refused, &judged.denied, note));
             return;
         }
         restraint.judged += 1;
-        let answer = judged.answer_to_refused.as_ref().unwrap_or(&NOTHING_ALLOWS);
         let Decision::Allow { by } = answer else { return };
         if let Some(wider) = granted_keys.iter().find(|wider| asks_for(wider, key)) {
             let note = format!("refused, but {wider} was allowed, and what allows that one allows this");
@@ -261,11 +277,12 @@ impl<'a> Replay<'a> {
 
 /// Whether `wider` asked for `key` too: by a wildcard, as a request for what does not exist yet does, or by naming less.
 fn asks_for(wider: &RequestKey, key: &RequestKey) -> bool {
-    if let (RequestKey::Aws(asked), RequestKey::Aws(_)) = (wider, key)
+    if let (RequestKey::Aws(asked), RequestKey::Aws(refused)) = (wider, key)
         && let Resource::Arn(arn) = &asked.resource
     {
-        let permit = Permit::Iam { action: asked.action.to_string(), resource: arn.to_policy() };
-        return permit.covers(&key.to_request(Context::new()));
+        let resource = arn.to_policy();
+        let permit = Permit::Iam { action: asked.action.to_string(), resource, condition: Condition::new() };
+        return (asked.via.is_none() || asked.via == refused.via) && permit.covers(&key.to_request(Context::new()));
     }
     wider.implies(key)
 }
@@ -324,6 +341,9 @@ impl Sink for Replay<'_> {
 
 impl Replay<'_> {
     fn observe(&mut self, observation: &Observation<'_>) {
+        if matches!(observation.basis, Basis::Assumed(_)) && !self.config.assumed {
+            return;
+        }
         let event = EventRef {
             time: observation.time,
             id: observation.id.to_owned(),

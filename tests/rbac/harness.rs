@@ -36,12 +36,9 @@ pub(crate) fn path(verb: &str, path: &str) -> KubeRequest {
 
 pub(crate) fn seen(outcomes: &[Outcome], basis: Basis) -> Seen {
     let time = Timestamp::UNIX_EPOCH;
-    let tally = Tally { count: 1, first: time, last: time, days: Days::of(0), evidence: Evidence::default() };
-    Seen {
-        outcomes: outcomes.iter().map(|outcome| (*outcome, tally.clone())).collect(),
-        bases: BTreeSet::from([basis]),
-        context: BTreeMap::new(),
-    }
+    let tally =
+        Tally { count: 1, first: time, last: time, days: Days::of(0), evidence: Evidence::default(), context: BTreeMap::new() };
+    Seen { outcomes: outcomes.iter().map(|outcome| (*outcome, tally.clone())).collect(), bases: BTreeSet::from([basis]) }
 }
 
 pub(crate) fn profile(requests: &[(KubeRequest, Outcome)]) -> IdentityProfile {

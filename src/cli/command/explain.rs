@@ -102,7 +102,7 @@ fn one(
     left_out: Option<&str>,
     lines: &mut Vec<String>,
 ) -> Value {
-    let request = key.to_request(AwsContext::new());
+    let asked = asked(seen, key);
     let (word, by) = match decide(identity, policy, seen, key) {
         Decision::Allow { by } => ("allowed", format!("by {by}")),
         Decision::ExplicitDeny { by } => ("denied", format!("by {by}")),
@@ -111,7 +111,9 @@ fn one(
     // An object key is cut up to the end of its text: the answer is no part of that.
     lines.push(format!("  {}: {word}, {by}", shown(key)));
     let mut grants = Vec::new();
-    for grant in policy.iter().flat_map(|policy| &policy.grants).filter(|grant| grant.permit.covers(&request)) {
+    for grant in
+        policy.iter().flat_map(|policy| &policy.grants).filter(|grant| asked.iter().any(|request| grant.permit.covers(request)))
+    {
         lines.push(format!("  granted as {}", shown(&grant.permit)));
         grants.push(json!({"grant": grant, "evidence": evidence(grant, seen, lines)}));
     }
@@ -124,17 +126,28 @@ fn one(
     json!({"request": key.to_string(), "answer": word, "by": by, "grants": grants, "log": log.map(outcomes)})
 }
 
+/// A request in the contexts that the log shows of it; without any where the log never shows it.
+fn asked(seen: &IdentityProfile, key: &RequestKey) -> Vec<Request> {
+    let Some(seen) = seen.requests.get(key) else { return vec![key.to_request(AwsContext::new())] };
+    // What was allowed is what the documents are for.
+    let tally = seen.outcomes.values().next();
+    tally.into_iter().flat_map(Tally::contexts).map(|context| key.to_request(context)).collect()
+}
+
 /// The answer of the documents, or of what the platform itself allows to every authenticated user.
 fn decide(identity: &Identity, policy: Option<&Policy>, seen: &IdentityProfile, key: &RequestKey) -> Decision {
     let groups: Vec<String> = seen.groups.iter().cloned().collect();
-    let request = key.to_request(AwsContext::new());
-    let answer = policy.map_or(Decision::DENY, |policy| policy.documents.decide(identity, &groups, &request));
-    match request {
-        Request::Kube(request) if !answer.is_allow() && rbac::allowed_by_default(identity, &groups, &request) => {
-            Decision::Allow { by: "what every authenticated user has".to_owned() }
+    let decide = |request: &Request| {
+        let answer = policy.map_or(Decision::DENY, |policy| policy.documents.decide(identity, &groups, request));
+        match request {
+            Request::Kube(request) if !answer.is_allow() && rbac::allowed_by_default(identity, &groups, request) => {
+                Decision::Allow { by: "what every authenticated user has".to_owned() }
+            }
+            Request::Aws(_) | Request::Kube(_) | Request::Pod(_) => answer,
         }
-        Request::Aws(_) | Request::Kube(_) | Request::Pod(_) => answer,
-    }
+    };
+    // Of several contexts the one that is denied.
+    asked(seen, key).iter().map(decide).min_by_key(Decision::is_allow).unwrap_or(Decision::DENY)
 }
 
 /// What was only ever refused: why nothing is written.
@@ -160,7 +173,8 @@ fn evidence(grant: &Grant, seen: &IdentityProfile, lines: &mut Vec<String>) -> V
         lines.push(format!("    widened by {} from {} names; also admits {}", wider.rule, wider.names, wider.admits));
     }
     let mut behind: BTreeMap<Outcome, Tally> = BTreeMap::new();
-    let covered = seen.requests.iter().filter(|(key, _)| grant.permit.covers(&key.to_request(AwsContext::new())));
+    let covers = |key: &RequestKey, seen: &Seen| seen.requests(key).iter().any(|request| grant.permit.covers(request));
+    let covered = seen.requests.iter().filter(|(key, seen)| covers(key, seen));
     for (outcome, tally) in covered.flat_map(|(_, seen)| &seen.outcomes) {
         behind.entry(*outcome).and_modify(|sum| sum.merge(tally)).or_insert_with(|| tally.clone());
     }

@@ -28,6 +28,15 @@ pub(super) fn context(trail: &Trail, action: &Action, me: &Identity) -> Context 
     let mut put = |key: &str, value: &str| {
         context.insert(key.to_owned(), vec![value.to_owned()]);
     };
+    if !trail.region.is_empty() {
+        put("aws:RequestedRegion", &trail.region);
+    }
+    if !trail.vpc_endpoint.is_empty() {
+        put("aws:SourceVpce", &trail.vpc_endpoint);
+    }
+    if let Some(given) = trail.user.as_ref().and_then(|user| user.mfa) {
+        put("aws:MultiFactorAuthPresent", &given.to_string());
+    }
     if let Some(service) = via(trail, me) {
         put("aws:ViaAWSService", "true");
         if let Some(name) = service.strip_suffix(".amazonaws.com") {
@@ -39,7 +48,7 @@ pub(super) fn context(trail: &Trail, action: &Action, me: &Identity) -> Context 
     }
     match (action.service.as_str(), action.name.as_str()) {
         ("s3", "ListBucket" | "ListBucketVersions") if trail.event.starts_with("ListObject") => {
-            if let Some(prefix) = trail.request.get("prefix").and_then(Value::as_str) {
+            if let Some(prefix) = trail.request.get("prefix").and_then(Value::as_str).filter(|prefix| !prefix.is_empty()) {
                 put("s3:prefix", prefix);
             }
         }
@@ -64,7 +73,7 @@ pub(super) fn context(trail: &Trail, action: &Action, me: &Identity) -> Context 
 
 /// The service that called with the caller's credentials; `None` where nobody did, or where it used a role of its own.
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/access_forward_access_sessions.html>
-fn via<'a>(trail: &'a Trail, me: &Identity) -> Option<&'a str> {
+pub(super) fn via<'a>(trail: &'a Trail, me: &Identity) -> Option<&'a str> {
     let service = trail.user.as_ref().map(|user| user.invoked_by.as_str()).filter(|service| !service.is_empty())?;
     let own = match &me.name {
         Name::Role(name) => name.starts_with("aws-service-role/") || name.starts_with("service-role/"),

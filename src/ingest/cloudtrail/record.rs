@@ -32,6 +32,8 @@ pub(super) struct User {
     pub(super) invoked_by: String,
     pub(super) provider: String,
     pub(super) on_behalf_of: String,
+    /// Whether a second factor was given; `None` where the session does not say.
+    pub(super) mfa: Option<bool>,
     pub(super) issuer: Issuer,
 }
 
@@ -45,6 +47,7 @@ pub(super) struct Trail {
     pub(super) id: String,
     pub(super) region: String,
     pub(super) recipient: String,
+    pub(super) vpc_endpoint: String,
     pub(super) error_code: String,
     pub(super) error_message: String,
     /// Whether the record says itself that it is a data event.
@@ -86,6 +89,7 @@ impl Trail {
             id: id(record)?,
             region: text(record, "awsRegion")?,
             recipient,
+            vpc_endpoint: text(record, "vpcEndpointId")?,
             error_code: text(record, "errorCode")?,
             error_message: text(record, "errorMessage")?,
             data,
@@ -142,6 +146,7 @@ fn user(record: &Object) -> Result<Option<User>, Fault> {
     let session = object(&identity, "sessionContext").map_err(within)?;
     let within_session = |fault: Fault| Fault(format!("userIdentity.sessionContext.{}", fault.0));
     let issuer = object(&session, "sessionIssuer").map_err(within_session)?;
+    let attributes = object(&session, "attributes").map_err(within_session)?;
     let federation = object(&session, "webIdFederationData").map_err(within_session)?;
     let within_issuer = |fault: Fault| Fault(format!("userIdentity.sessionContext.sessionIssuer.{}", fault.0));
     let behalf = object(&identity, "onBehalfOf").map_err(within)?;
@@ -159,6 +164,11 @@ fn user(record: &Object) -> Result<Option<User>, Fault> {
         invoked_by: field("invokedBy")?,
         provider,
         on_behalf_of: text(&behalf, "userId").map_err(within)?,
+        mfa: match attributes.get("mfaAuthenticated") {
+            Some(Value::Bool(given)) => Some(*given),
+            Some(Value::String(given)) => given.parse().ok(),
+            _ => None,
+        },
         issuer: Issuer {
             kind: text(&issuer, "type").map_err(within_issuer)?,
             arn: text(&issuer, "arn").map_err(within_issuer)?,
@@ -233,6 +243,7 @@ pub(super) fn empty(time: Timestamp) -> Trail {
         id: String::new(),
         region: String::new(),
         recipient: String::new(),
+        vpc_endpoint: String::new(),
         error_code: String::new(),
         error_message: String::new(),
         data: None,

@@ -65,6 +65,7 @@ pub(super) fn end(trail: &Trail, catalog: &Catalog) -> (End, Vec<Fact>) {
         _ => plain(),
     };
     let answer = outcome::outcome(trail);
+    let via = context::via(trail, &me).map(str::to_owned);
     let mut asked: Vec<Asked> = Vec::new();
     for want in wants {
         let context = context::context(trail, &want.action, &me);
@@ -73,7 +74,7 @@ pub(super) fn end(trail: &Trail, catalog: &Catalog) -> (End, Vec<Fact>) {
                 Some(rule) => Basis::Implied(rule.to_owned()),
                 None => Basis::Stated,
             };
-            let key = AwsRequestKey { action: want.action.clone(), resource: built.resource };
+            let key = AwsRequestKey { action: want.action.clone(), resource: built.resource, via: via.clone() };
             let request = Request::Aws(AwsRequest { key, context: context.clone() });
             let outcome = want.outcome.unwrap_or(answer);
             asked.push(Asked { identity: me.clone(), groups: Vec::new(), request, basis, outcome });

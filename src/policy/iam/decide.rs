@@ -109,7 +109,7 @@ mod tests {
     use crate::access::aws::{Action, Arn, AwsRequestKey, Context};
 
     fn request(action: &str, resource: Resource) -> AwsRequest {
-        AwsRequest { key: AwsRequestKey { action: Action::parse(action).unwrap(), resource }, context: Context::new() }
+        AwsRequest { key: AwsRequestKey { action: Action::parse(action).unwrap(), resource, via: None }, context: Context::new() }
     }
 
     fn judged(statements: &str, action: &str, arn: &str) -> String {

@@ -10,11 +10,13 @@ mod wire;
 pub use decide::decide;
 pub use model::{Actions, Effect, PolicyDocument, Principal, Resources, Statement, Version};
 
-use crate::access::aws::AwsRequest;
-use crate::policy::grant::Permit;
-use model::{ActionPattern, ResourcePattern};
+use std::collections::BTreeMap;
 
-/// The action x resource units of one document's Allow statements, conditions aside. `NotAction` and `NotResource` count as `*`:
+use crate::access::aws::AwsRequest;
+use crate::policy::grant::{Condition, Permit};
+use model::{ActionPattern, Conditions, ResourcePattern, Written};
+
+/// The action x resource x condition units of one document's Allow statements. `NotAction` and `NotResource` count as `*`:
 /// what they leave out is not a unit of its own.
 #[must_use]
 pub fn permits(document: &PolicyDocument) -> Vec<Permit> {
@@ -30,17 +32,37 @@ pub fn permits(document: &PolicyDocument) -> Vec<Permit> {
             Resources::Absent => Vec::new(),
         };
         for action in &actions {
-            let unit = |resource: &&str| Permit::Iam { action: (*action).to_owned(), resource: (*resource).to_owned() };
+            let unit = |resource: &&str| Permit::Iam {
+                action: (*action).to_owned(),
+                resource: (*resource).to_owned(),
+                condition: spelled(&statement.condition),
+            };
             permits.extend(resources.iter().map(unit));
         }
     }
     permits
 }
 
-/// Whether one action on one resource, as a policy writes them, covers a request (conditions aside).
+/// Conditions as texts.
+fn spelled(conditions: &Conditions) -> Condition {
+    let texts = |values: &Vec<Written>| values.iter().map(|value| value.text().to_owned()).collect();
+    let keys = |keys: &BTreeMap<String, Vec<Written>>| keys.iter().map(|(key, values)| (key.clone(), texts(values))).collect();
+    conditions.iter().map(|(operator, map)| (operator.clone(), keys(map))).collect()
+}
+
+/// Texts as the conditions of a 2012-10-17 document.
 #[must_use]
-pub fn covers(action: &str, resource: &str, request: &AwsRequest) -> bool {
+pub fn conditions(texts: &Condition) -> Conditions {
+    let written = |values: &Vec<String>| values.iter().map(|value| Written::new(value, Version::V2012)).collect();
+    let keys = |keys: &BTreeMap<String, Vec<String>>| keys.iter().map(|(key, values)| (key.clone(), written(values))).collect();
+    texts.iter().map(|(operator, map)| (operator.clone(), keys(map))).collect()
+}
+
+/// Whether one action on one resource under a condition, as a policy writes them, covers a request.
+#[must_use]
+pub fn covers(action: &str, resource: &str, condition: &Condition, request: &AwsRequest) -> bool {
     ActionPattern::new(action).matches(&request.key.action) == Some(true)
         && arn::may_match(resource, &request.key.resource)
         && ResourcePattern::new(resource, Version::V2012).matches(&request.key.resource, &request.context) == Some(true)
+        && condition::holds(&conditions(condition), &request.context, &mut Vec::new()) == Some(true)
 }

@@ -4,19 +4,23 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::conditions;
 use crate::access::aws::{Action, Arn, Resource, Segment};
 use crate::access::observation::{Basis, Outcome};
 use crate::access::profile::{IdentityProfile, Seen};
 use crate::access::request::RequestKey;
-use crate::policy::grant::Reason;
+use crate::policy::grant::{Condition, Generalization, Reason};
 
 /// How a request stands behind a grant.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Use {
     stated: bool,
-    rules: BTreeSet<String>,
+    implied: BTreeSet<String>,
+    assumed: BTreeSet<String>,
     /// Every call failed after authorization.
     pub(super) only_failed: bool,
+    /// The widening of the values of its condition.
+    pub(super) widened: Option<Generalization>,
 }
 
 /// What was seen of one action.
@@ -28,57 +32,69 @@ pub(super) struct ActionSeen {
     pub(super) not_built: Option<Use>,
     /// Used on these.
     pub(super) arns: BTreeMap<Arn, Use>,
-    /// Only ever refused on these.
-    pub(super) refused: BTreeSet<Arn>,
 }
 
 /// What was seen of one identity.
 #[derive(Debug, Default)]
 pub(super) struct Evidence {
-    /// By action.
-    pub(super) actions: BTreeMap<Action, ActionSeen>,
+    /// By action and by the condition under which it is granted; no condition comes first.
+    pub(super) actions: BTreeMap<(Action, Condition), ActionSeen>,
+    /// By action, on what it was only ever refused.
+    pub(super) refused_on: BTreeMap<Action, BTreeSet<Arn>>,
     /// Requests that were only ever refused.
     pub(super) refused: u64,
 }
 
 impl Use {
-    fn of(seen: &Seen) -> Self {
-        let rules = seen.bases.iter().filter_map(|basis| match basis {
-            Basis::Implied(rule) => Some(rule.clone()),
-            Basis::Stated => None,
-        });
-        Use { stated: seen.is_stated(), rules: rules.collect(), only_failed: seen.count(Outcome::Allowed) == 0 }
-    }
-
-    /// Why a grant is there that all these uses need: a stated request is stronger than a derived one.
-    pub(super) fn reason<'a>(uses: impl Iterator<Item = &'a Use>) -> Reason {
-        let mut rule: Option<&String> = None;
-        for one in uses {
-            match one.rules.first() {
-                Some(first) if !one.stated => rule = Some(rule.map_or(first, |kept| kept.min(first))),
-                Some(_) | None => return Reason::Observed,
+    fn of(seen: &Seen, widened: Option<Generalization>) -> Self {
+        let mut one = Use { stated: seen.is_stated(), only_failed: seen.count(Outcome::Allowed) == 0, widened, ..Use::default() };
+        for basis in &seen.bases {
+            match basis {
+                Basis::Implied(rule) => drop(one.implied.insert(rule.clone())),
+                Basis::Assumed(rule) => drop(one.assumed.insert(rule.clone())),
+                Basis::Stated => {}
             }
         }
-        rule.map_or(Reason::Observed, |rule| Reason::Derived { rule: rule.clone() })
+        one
+    }
+
+    fn merge(&mut self, other: Use) {
+        self.stated |= other.stated;
+        self.implied.extend(other.implied);
+        self.assumed.extend(other.assumed);
+        self.only_failed &= other.only_failed;
+        self.widened = self.widened.take().or(other.widened);
+    }
+
+    /// Why a grant is there that all these uses need: a stated request is stronger than a derived one, that than an assumed one.
+    pub(super) fn reason<'a>(uses: impl Iterator<Item = &'a Use>) -> Reason {
+        let mut sum = Use::default();
+        let mut any = false;
+        for one in uses {
+            any = true;
+            sum.stated |= one.stated || (one.implied.is_empty() && one.assumed.is_empty());
+            sum.implied.extend(one.implied.iter().cloned());
+            sum.assumed.extend(one.assumed.iter().cloned());
+        }
+        match (sum.implied.pop_first(), sum.assumed.pop_first()) {
+            _ if sum.stated || !any => Reason::Observed,
+            (Some(rule), _) => Reason::Derived { rule },
+            (None, Some(why)) => Reason::Assumed { why },
+            (None, None) => Reason::Observed,
+        }
     }
 }
 
 impl ActionSeen {
-    /// Whether anything here is evidence.
-    pub(super) fn is_used(&self) -> bool {
-        self.no_level.is_some() || self.not_built.is_some() || !self.arns.is_empty()
-    }
-
-    /// Whether all that the action was seen on is of one kind: the same service and the same type before the name.
-    pub(super) fn is_of_one_kind(&self) -> bool {
-        let kinds: BTreeSet<_> = self.arns.keys().chain(&self.refused).map(kind).collect();
-        kinds.len() <= 1
-    }
-
     /// Every use, whatever it was on.
     pub(super) fn uses(&self) -> impl Iterator<Item = &Use> {
         self.no_level.iter().chain(&self.not_built).chain(self.arns.values())
     }
+}
+
+/// Whether all that an action was seen on is of one kind: the same service and the same type before the name.
+pub(super) fn is_of_one_kind<'a>(arns: impl Iterator<Item = &'a Arn>) -> bool {
+    arns.map(kind).collect::<BTreeSet<_>>().len() <= 1
 }
 
 /// Service and type of a resource, as far as its ARN says them; an S3 object's ARN names a bucket where others name their type.
@@ -95,28 +111,39 @@ fn kind(arn: &Arn) -> (Option<&str>, &str) {
     }
 }
 
-/// Sorts an identity's AWS requests into used and only refused.
-pub(super) fn of(profile: &IdentityProfile, failed_is_evidence: bool) -> Evidence {
+/// Sorts an identity's AWS requests into used, by their condition, and only refused.
+pub(super) fn of(profile: &IdentityProfile, conditions: &conditions::Evidence<'_>) -> Evidence {
     let mut evidence = Evidence::default();
+    let config = conditions.config;
+    let mut used_on: BTreeSet<(&Action, &Arn)> = BTreeSet::new();
     for (key, seen) in &profile.requests {
         let RequestKey::Aws(key) = key else { continue };
-        let used = seen.is_evidence(failed_is_evidence);
-        if !used && seen.count(Outcome::Refused) == 0 {
+        let used = seen.is_evidence(config.failed_is_evidence) && (config.assumed || !seen.is_assumed());
+        if !used {
+            if seen.count(Outcome::Refused) > 0 {
+                evidence.refused += 1;
+                if let Resource::Arn(arn) = &key.resource {
+                    evidence.refused_on.entry(key.action.clone()).or_default().insert(arn.clone());
+                }
+            }
             continue;
         }
-        evidence.refused += u64::from(!used);
-        let action = evidence.actions.entry(key.action.clone()).or_default();
-        match (&key.resource, used) {
-            (Resource::Arn(arn), true) => {
-                action.arns.insert(arn.clone(), Use::of(seen));
+        let (condition, widened) = conditions.condition(key, seen);
+        let action = evidence.actions.entry((key.action.clone(), condition)).or_default();
+        let one = Use::of(seen, widened);
+        let place = match &key.resource {
+            Resource::Arn(arn) => {
+                used_on.insert((&key.action, arn));
+                action.arns.entry(arn.clone()).or_insert_with(|| one.clone())
             }
-            (Resource::Arn(arn), false) => {
-                action.refused.insert(arn.clone());
-            }
-            (Resource::NoResourceLevel, true) => action.no_level = Some(Use::of(seen)),
-            (Resource::NotBuilt, true) => action.not_built = Some(Use::of(seen)),
-            (Resource::NoResourceLevel | Resource::NotBuilt, false) => {}
-        }
+            Resource::NoResourceLevel => action.no_level.get_or_insert_with(|| one.clone()),
+            Resource::NotBuilt => action.not_built.get_or_insert_with(|| one.clone()),
+        };
+        place.merge(one);
+    }
+    // Used in one way and refused in another: what was used counts.
+    for (action, refused) in &mut evidence.refused_on {
+        refused.retain(|arn| !used_on.contains(&(action, arn)));
     }
     evidence
 }

@@ -91,7 +91,7 @@ pub(super) fn is_deniable(arn: &Arn) -> bool {
 }
 
 /// Whether one ARN lets through everything that another stands for.
-fn within(arn: &Arn, wider: &Arn) -> bool {
+pub(super) fn within(arn: &Arn, wider: &Arn) -> bool {
     let fields = |arn: &Arn| [&arn.partition, &arn.service, &arn.region, &arn.account, &arn.resource].map(Clone::clone);
     fields(wider).iter().zip(&fields(arn)).all(|(wider, text)| pattern::contains(wider, text))
 }
@@ -163,10 +163,14 @@ fn is_carried_character(character: char) -> bool {
     matches!(character, '\t' | '\n' | '\r' | ' '..='\u{ff}')
 }
 
+pub(super) fn is_carried_text(text: &str) -> bool {
+    text.chars().all(is_carried_character)
+}
+
 pub(super) fn is_carried(arn: &Arn) -> bool {
     let fields = [&arn.partition, &arn.service, &arn.region, &arn.account, &arn.resource];
     let carried = |segment: &Segment| match segment {
-        Segment::Literal(text) => text.chars().all(is_carried_character),
+        Segment::Literal(text) => is_carried_text(text),
         Segment::Reference(_) | Segment::Wildcard(_) => true,
     };
     fields.iter().all(|field| field.segments().iter().all(carried))

@@ -26,8 +26,8 @@ pub(super) struct Notes {
     pub(super) not_carried: (u64, u64),
     /// Other accounts and how many of their resources were used.
     pub(super) other_accounts: BTreeMap<String, u64>,
-    /// Records in which an AWS service called with the identity's credentials.
-    pub(super) forwarded: u64,
+    /// Records in which an AWS service called with the identity's credentials, by service and whether the grants say so.
+    pub(super) forwarded: BTreeMap<(String, bool), u64>,
     /// Documents, where they exceed a quota.
     pub(super) over_quota: Option<usize>,
 }
@@ -64,6 +64,27 @@ fn derived(grants: &[Grant]) -> Option<(String, u64)> {
         told.join("; ")
     );
     (all > 0).then(|| (note, count(all)))
+}
+
+/// What services did with the identity's credentials, apart by whether the grants say so; with the number of records.
+fn forwarded(services: &BTreeMap<(String, bool), u64>) -> Vec<(String, u64)> {
+    let mut notes = Vec::new();
+    for scoped in [true, false] {
+        let of = services.iter().filter(|((_, sure), _)| *sure == scoped);
+        let (names, records): (Vec<&str>, Vec<u64>) = of.map(|((service, _), records)| (service.as_str(), *records)).unzip();
+        let how = if scoped {
+            "the grants hold only where that service asks"
+        } else {
+            "the log does not rule out that the service took on the role itself, so the grants hold for every caller"
+        };
+        if !names.is_empty() {
+            let names = names.join(", ");
+            let note =
+                format!("called by {names} with this identity's credentials: needed, though no code of yours asks for it; {how}");
+            notes.push((note, records.iter().sum()));
+        }
+    }
+    notes
 }
 
 impl Notes {
@@ -117,9 +138,8 @@ impl Notes {
             let note = format!("uses resources of account {account}: their owner must allow it in the resource's own policy too");
             tell(Code::CrossAccount, note, resources);
         }
-        if self.forwarded > 0 {
-            let note = "an AWS service called with this identity's credentials: the grants are needed, though no code of yours asks for them";
-            tell(Code::ForwardAccess, note.to_owned(), self.forwarded);
+        for (note, records) in forwarded(&self.forwarded) {
+            tell(Code::ForwardAccess, note, records);
         }
         if let Some(documents) = self.over_quota {
             let note = format!(

@@ -50,7 +50,7 @@ const RISKS: &[(&str, On, &str)] = &[
 pub(super) fn findings(identity: &Identity, grants: &[Grant]) -> Vec<Finding> {
     let mut risky: BTreeMap<(&str, &str), u64> = BTreeMap::new();
     for grant in grants {
-        let Permit::Iam { action, resource } = &grant.permit else { continue };
+        let Permit::Iam { action, resource, .. } = &grant.permit else { continue };
         let risk =
             RISKS.iter().find(|(name, on, _)| action.eq_ignore_ascii_case(name) && (*on == On::Anything || resource == "*"));
         if let Some((name, _, why)) = risk {

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::access::aws::Action;
 use crate::access::shape::Shape;
-use crate::policy::iam::model::{ActionPattern, Actions, Conditions, Effect, ResourcePattern, Resources, Statement, Version};
+use crate::policy::grant::Condition;
+use crate::policy::iam::conditions;
+use crate::policy::iam::model::{ActionPattern, Actions, Effect, ResourcePattern, Resources, Statement, Version};
 
 /// What kind of statement; also their order in a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -21,47 +23,53 @@ pub(super) enum Kind {
 
 /// What each action is allowed, or denied, on.
 #[derive(Debug, Default)]
-pub(super) struct Rows(BTreeMap<(Kind, Action), BTreeSet<String>>);
+pub(super) struct Rows(BTreeMap<(Kind, Condition, Action), BTreeSet<String>>);
 
 impl Rows {
-    /// One action on one resource, as the policy writes it.
-    pub(super) fn insert(&mut self, kind: Kind, action: &Action, resource: String) {
-        self.0.entry((kind, action.clone())).or_default().insert(resource);
+    /// One action on one resource under a condition, as the policy writes them.
+    pub(super) fn insert(&mut self, kind: Kind, action: &Action, condition: &Condition, resource: String) {
+        self.0.entry((kind, condition.clone(), action.clone())).or_default().insert(resource);
     }
 
     /// The statements, in order.
     pub(super) fn into_statements(self) -> Vec<Statement> {
-        let mut groups: BTreeMap<(Kind, String, BTreeSet<String>), BTreeSet<Action>> = BTreeMap::new();
-        for ((kind, action), resources) in self.0 {
+        type Same = (Kind, String, BTreeSet<String>, Condition);
+        let mut groups: BTreeMap<Same, BTreeSet<Action>> = BTreeMap::new();
+        for ((kind, condition, action), resources) in self.0 {
             // A service's statement is about that service; `*` needs no such care.
             let service =
                 if matches!(kind, Kind::NoResourceLevel | Kind::NotBuilt) { String::new() } else { action.service.clone() };
-            groups.entry((kind, service, resources)).or_default().insert(action);
+            groups.entry((kind, service, resources, condition)).or_default().insert(action);
         }
         let mut sids: Vec<String> =
-            groups.iter().map(|((kind, service, resources), actions)| sid(*kind, service, resources, actions)).collect();
+            groups.iter().map(|((kind, service, resources, _), actions)| sid(*kind, service, resources, actions)).collect();
         let mut times: BTreeMap<String, u32> = BTreeMap::new();
         sids.iter().for_each(|sid| *times.entry(sid.clone()).or_default() += 1);
-        for (sid, ((_, _, resources), actions)) in sids.iter_mut().zip(&groups) {
+        for (sid, ((_, _, resources, condition), actions)) in sids.iter_mut().zip(&groups) {
             if times.get(sid.as_str()).is_some_and(|times| *times > 1) {
-                sid.push_str(&digest(resources, actions));
+                sid.push_str(&digest(resources, actions, condition));
             }
         }
         sids.into_iter()
             .zip(groups)
-            .map(|(sid, ((kind, _, resources), actions))| statement(sid, kind, &resources, &actions))
+            .map(|(sid, ((kind, _, resources, condition), actions))| statement(sid, kind, (&resources, &actions), &condition))
             .collect()
     }
 }
 
-fn statement(sid: String, kind: Kind, resources: &BTreeSet<String>, actions: &BTreeSet<Action>) -> Statement {
+fn statement(
+    sid: String,
+    kind: Kind,
+    (resources, actions): (&BTreeSet<String>, &BTreeSet<Action>),
+    condition: &Condition,
+) -> Statement {
     Statement {
         sid: Some(sid),
         effect: if kind == Kind::KeepRefused { Effect::Deny } else { Effect::Allow },
         principal: None,
         actions: Actions::Action(actions.iter().map(|action| ActionPattern::new(&action.to_string())).collect()),
         resources: Resources::Resource(resources.iter().map(|text| ResourcePattern::new(text, Version::V2012)).collect()),
-        condition: Conditions::new(),
+        condition: conditions(condition),
     }
 }
 
@@ -125,9 +133,12 @@ fn word(text: &str, length_max: usize) -> String {
     out
 }
 
-fn digest(resources: &BTreeSet<String>, actions: &BTreeSet<Action>) -> String {
+fn digest(resources: &BTreeSet<String>, actions: &BTreeSet<Action>, condition: &Condition) -> String {
     let mut hasher = blake3::Hasher::new();
-    for text in resources.iter().cloned().chain(actions.iter().map(Action::to_string)) {
+    let of_condition = condition.iter().flat_map(|(operator, keys)| {
+        keys.iter().flat_map(move |(key, values)| [operator, key].into_iter().chain(values).cloned())
+    });
+    for text in resources.iter().cloned().chain(actions.iter().map(Action::to_string)).chain(of_condition) {
         hasher.update(&text.len().to_le_bytes());
         hasher.update(text.as_bytes());
     }
@@ -141,7 +152,7 @@ mod tests {
     fn sids(rows: &[(&str, &str)]) -> Vec<String> {
         let mut all = Rows::default();
         for (action, resource) in rows {
-            all.insert(Kind::Named, &Action::parse(action).unwrap(), (*resource).to_owned());
+            all.insert(Kind::Named, &Action::parse(action).unwrap(), &Condition::new(), (*resource).to_owned());
         }
         all.into_statements().into_iter().filter_map(|statement| statement.sid).collect()
     }

@@ -51,7 +51,7 @@ pub fn trust(profile: &Profile, config: &Config, findings: &mut Vec<Finding>) ->
                     let need = roles.entry(role).or_default().entry(caller.clone()).or_default();
                     need.actions.insert(action);
                     if action.starts_with("Assume") {
-                        need.take_condition(identity, &caller, seen);
+                        need.take_condition(identity, &caller, seen, config.conditions.external_id);
                     }
                 }
                 None => *unnamed.entry(role).or_default() += seen.count(Outcome::Allowed),
@@ -75,8 +75,8 @@ pub fn trust(profile: &Profile, config: &Config, findings: &mut Vec<Finding>) ->
 }
 
 /// The action and the role of a role assumption.
-fn assumption(key: &RequestKey) -> Option<(&'static str, Identity)> {
-    let RequestKey::Aws(AwsRequestKey { action, resource: Resource::Arn(arn) }) = key else { return None };
+pub(super) fn assumption(key: &RequestKey) -> Option<(&'static str, Identity)> {
+    let RequestKey::Aws(AwsRequestKey { action, resource: Resource::Arn(arn), .. }) = key else { return None };
     let name = ACTIONS.iter().find(|name| action.service == "sts" && action.name == **name)?;
     let fields = [&arn.partition, &arn.service, &arn.region, &arn.account, &arn.resource].map(|field| field.as_literal());
     let [Some(partition), Some("iam"), Some(""), Some(account), Some(resource)] = fields else { return None };
@@ -131,12 +131,14 @@ fn is_account(text: &str) -> bool {
 impl Need {
     /// A provider's subject and audience, a SAML audience, an external id: without these the statement would admit everyone whom
     /// the provider or the other account knows.
-    fn take_condition(&mut self, identity: &Identity, caller: &Caller, seen: &Seen) {
-        let mut found: BTreeMap<String, String> = BTreeMap::new();
-        for (key, values) in seen.constant_context() {
-            let wanted = key.ends_with(":sub") || key.ends_with(":aud") || key.eq_ignore_ascii_case("sts:ExternalId");
-            if let Some(value) = values.into_iter().next().filter(|_| wanted) {
-                found.insert(key, value);
+    fn take_condition(&mut self, identity: &Identity, caller: &Caller, seen: &Seen, external_id: bool) {
+        let mut found: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        let Some(allowed) = seen.outcomes.get(&Outcome::Allowed) else { return };
+        for key in allowed.context.keys() {
+            let wanted =
+                key.ends_with(":sub") || key.ends_with(":aud") || (external_id && key.eq_ignore_ascii_case("sts:ExternalId"));
+            if let Some(values) = allowed.always(key).filter(|_| wanted) {
+                found.insert(key.clone(), values.clone());
             }
         }
         if let Name::WebIdentity(name) = &identity.name
@@ -144,11 +146,11 @@ impl Need {
             && let Some((_, subject)) = name.split_once(' ')
         {
             let host = caller.1.split_once(":oidc-provider/").map_or(caller.1.as_str(), |(_, host)| host);
-            found.insert(format!("{host}:sub"), subject.to_owned());
+            found.insert(format!("{host}:sub"), BTreeSet::from([subject.to_owned()]));
         }
         self.unconditional |= found.is_empty();
-        for (key, value) in found {
-            self.condition.entry(key).or_default().insert(value);
+        for (key, values) in found {
+            self.condition.entry(key).or_default().extend(values);
         }
     }
 }

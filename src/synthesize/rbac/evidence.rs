@@ -46,7 +46,7 @@ pub(super) struct Units {
 impl Support {
     fn of(seen: &Seen) -> Self {
         let rules = seen.bases.iter().filter_map(|basis| match basis {
-            Basis::Implied(rule) => Some(rule.clone()),
+            Basis::Implied(rule) | Basis::Assumed(rule) => Some(rule.clone()),
             Basis::Stated => None,
         });
         let only_failed = seen.count(Outcome::Allowed) == 0;
