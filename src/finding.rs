@@ -104,6 +104,12 @@ codes! {
     AwsServicePrincipal = "aws-service-principal", Note;
     /// A request was made through another AWS service with the caller's credentials.
     ForwardAccess = "forward-access", Note;
+    /// Access keys that do not expire were used.
+    LongLivedKey = "long-lived-key", Warning;
+    /// A role that IAM Identity Center made: its policy belongs into the permission set.
+    PermissionSet = "permission-set", Note;
+    /// Several workloads run with one role.
+    SharedRole = "shared-role", Warning;
     /// A document of a policy folder is not as tightfit wrote it.
     FileEdited = "file-edited", Note;
     /// A name holds characters that the target cannot carry.

@@ -42,7 +42,15 @@ fn config(toml: &str) -> Config {
 
 fn tally() -> Tally {
     let time = "2026-11-21T00:00:00Z".parse().unwrap();
-    Tally { count: 1, first: time, last: time, days: Days::default(), evidence: Evidence::default(), context: BTreeMap::new() }
+    Tally {
+        count: 1,
+        first: time,
+        last: time,
+        days: Days::default(),
+        evidence: Evidence::default(),
+        context: BTreeMap::new(),
+        issued_to: Default::default(),
+    }
 }
 
 fn seen(outcomes: &[Outcome], bases: &[Basis]) -> Seen {

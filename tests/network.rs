@@ -92,6 +92,7 @@ fn shop() -> Profile {
         days: Days::of(0),
         evidence: Evidence::default(),
         context: Default::default(),
+        issued_to: Default::default(),
     };
     let seen = Seen { outcomes: BTreeMap::from([(Outcome::Allowed, tally)]), ..Seen::default() };
     let request = KubeRequest { verb: "get".to_owned(), target: KubeTarget::NonResource("/api".to_owned()) };

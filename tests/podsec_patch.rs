@@ -41,6 +41,7 @@ fn profile(observed: &[Observed<'_>]) -> IdentityProfile {
             days: Days::of(0),
             evidence: Evidence::default(),
             context: Default::default(),
+            issued_to: Default::default(),
         };
         let seen: &mut Seen = profile.requests.entry(key).or_default();
         seen.outcomes.insert(*outcome, tally);

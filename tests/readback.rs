@@ -241,6 +241,7 @@ fn used(arn: &Arn) -> IdentityProfile {
         days: Days::default(),
         evidence: Evidence::default(),
         context: BTreeMap::new(),
+        issued_to: Default::default(),
     };
     let seen = Seen { outcomes: [(Outcome::Allowed, tally)].into(), bases: [Basis::Stated].into() };
     IdentityProfile { groups: BTreeSet::new(), requests: BTreeMap::from([(RequestKey::Aws(request(arn).key), seen)]) }

@@ -31,6 +31,7 @@ fn verdict(identity: &Identity, documents: Documents, asked: &[(Request, &[Strin
             basis: &Basis::Stated,
             outcome: *outcome,
             time: "2026-11-21T00:00:00Z".parse().unwrap(),
+            issued_to: "",
             id: "",
             origin: Origin { file: "f", record: number },
         }]));

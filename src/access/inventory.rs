@@ -6,7 +6,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use super::identity::Identity;
 use super::pod::{Pod, PodBasis, Workload};
+
+/// How many long-lived keys are kept by identity: IAM allows two at a time, a recording may see them rotated.
+pub const ACCESS_KEYS_MAX: usize = 8;
 
 /// How many violations are kept by namespace.
 pub const POD_VIOLATIONS_MAX: usize = 5;
@@ -77,7 +81,7 @@ pub enum Fact {
         /// Its labels.
         labels: BTreeMap<String, String>,
     },
-    /// A Kubernetes service account assumed this role (IRSA), by AWS's word or by its annotation.
+    /// A Kubernetes service account assumed this role (IRSA, EKS Pod Identity), by AWS's word or by its annotation.
     ServiceAccountRole {
         /// Namespace of the service account.
         namespace: String,
@@ -94,6 +98,13 @@ pub enum Fact {
         namespace: String,
         /// The annotation's text, such as `would violate PodSecurity "restricted:latest": ...`; hostile text inside.
         violation: String,
+    },
+    /// A long-lived access key was used.
+    AccessKey {
+        /// Whose: a user, or root.
+        identity: Identity,
+        /// The beginning and the end of its id; the middle is left out.
+        key: String,
     },
     /// A KMS alias names a key.
     KeyAlias {
@@ -134,6 +145,9 @@ pub struct Inventory {
     /// (cluster, namespace) to what the API server wrote of pods there, the first few in order.
     #[serde(with = "pairs")]
     pub pod_violations: BTreeMap<(String, String), BTreeSet<String>>,
+    /// Users, and root, to their long-lived access keys in use, the first few in order.
+    #[serde(with = "pairs")]
+    pub access_keys: BTreeMap<Identity, BTreeSet<String>>,
     /// Alias ARN to key ARNs.
     pub key_aliases: BTreeMap<String, BTreeSet<String>>,
 }
@@ -165,6 +179,13 @@ impl Inventory {
                 violations.insert(violation.clone());
                 while violations.len() > POD_VIOLATIONS_MAX {
                     violations.pop_last();
+                }
+            }
+            Fact::AccessKey { identity, key } => {
+                let keys = self.access_keys.entry(identity.clone()).or_default();
+                keys.insert(key.clone());
+                while keys.len() > ACCESS_KEYS_MAX {
+                    keys.pop_last();
                 }
             }
             Fact::KeyAlias { alias_arn, key_arn } => {
@@ -204,6 +225,10 @@ impl Inventory {
         let aliases = self.key_aliases.iter().flat_map(|(alias_arn, keys)| {
             keys.iter().map(|key_arn| Fact::KeyAlias { alias_arn: alias_arn.clone(), key_arn: key_arn.clone() })
         });
+        let keys = self
+            .access_keys
+            .iter()
+            .flat_map(|(identity, keys)| keys.iter().map(|key| Fact::AccessKey { identity: identity.clone(), key: key.clone() }));
         let violations = self.pod_violations.iter().flat_map(|((cluster, namespace), violations)| {
             violations.iter().map(|violation| Fact::PodViolation {
                 cluster: cluster.clone(),
@@ -211,7 +236,7 @@ impl Inventory {
                 violation: violation.clone(),
             })
         });
-        workloads.chain(services).chain(ingresses).chain(namespaces).chain(roles).chain(violations).chain(aliases)
+        workloads.chain(services).chain(ingresses).chain(namespaces).chain(roles).chain(violations).chain(keys).chain(aliases)
     }
 
     /// Takes in another inventory.

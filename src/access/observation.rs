@@ -48,6 +48,8 @@ pub struct Observation<'a> {
     pub outcome: Outcome,
     /// When it was asked.
     pub time: Timestamp,
+    /// To what the platform says it issued the credentials (an instance, a function), by ARN; empty where it says nothing.
+    pub issued_to: &'a str,
     /// eventID or auditID; empty where there is none.
     pub id: &'a str,
     /// Where the record stood.

@@ -32,6 +32,8 @@ pub struct Tally {
     pub evidence: Evidence,
     /// Values of condition keys in these records.
     pub context: BTreeMap<String, Values>,
+    /// To what the platform issued the credentials of these records, where it says so.
+    pub issued_to: Values,
 }
 
 /// The most contexts that a tally is spelled out in.
@@ -78,13 +80,14 @@ impl Tally {
         for (key, values) in &other.context {
             self.context.entry(key.clone()).or_default().merge(values);
         }
+        self.issued_to.merge(&other.issued_to);
     }
 }
 
 /// How many values are kept per condition key.
 pub const VALUES_MAX: usize = 16;
 
-/// The values of one condition key over all records of a request, capped.
+/// The values of one condition key over all records of one outcome of a request, capped.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Values {
     /// The smallest [`VALUES_MAX`] values, in order.
@@ -96,6 +99,11 @@ pub struct Values {
 }
 
 impl Values {
+    /// What one record carries.
+    pub fn of(values: impl IntoIterator<Item = String>) -> Self {
+        Values { values: values.into_iter().collect(), more: false, present: 1 }
+    }
+
     /// Takes in the values of another part.
     pub fn merge(&mut self, other: &Values) {
         self.values.extend(other.values.iter().cloned());

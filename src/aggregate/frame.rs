@@ -2,7 +2,7 @@
 //!
 //! One row stands for at most 64 days (a word of [`Days`]), so that days merge with a bitwise or. Columns:
 //! `identity` text · `request` JSON · `outcome` text · `word` i32 · `days` u64 (bits) · `count` u64 · `first`, `last` i64
-//! (microseconds since 1970 UTC) · `evidence`, `bases`, `context` JSON.
+//! (microseconds since 1970 UTC) · `evidence`, `bases`, `context`, `issued_to` JSON.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -44,7 +44,7 @@ pub(super) fn from_rows(rows: &[Row]) -> Result<DataFrame, ProfileError> {
     let mut keys: [Vec<String>; 3] = Default::default();
     let (mut word, mut days, mut count) = (Vec::new(), Vec::new(), Vec::new());
     let (mut first, mut last) = (Vec::new(), Vec::new());
-    let mut details: [Vec<String>; 3] = Default::default();
+    let mut details: [Vec<String>; 4] = Default::default();
     for row in rows {
         for (index, (number, bits)) in row.tally.days.words().enumerate() {
             let spelled = [row.identity.to_string(), json(&row.request), json(&row.outcome)];
@@ -57,8 +57,8 @@ pub(super) fn from_rows(rows: &[Row]) -> Result<DataFrame, ProfileError> {
             first.push(row.tally.first.as_microsecond());
             last.push(row.tally.last.as_microsecond());
             let spelled = match index {
-                0 => [json(&row.tally.evidence), json(&row.bases), json(&row.tally.context)],
-                _ => [json(&Evidence::default()), "[]".to_owned(), "{}".to_owned()],
+                0 => [json(&row.tally.evidence), json(&row.bases), json(&row.tally.context), json(&row.tally.issued_to)],
+                _ => [json(&Evidence::default()), "[]".to_owned(), "{}".to_owned(), json(&Values::default())],
             };
             for (column, text) in details.iter_mut().zip(spelled) {
                 column.push(text);
@@ -67,7 +67,7 @@ pub(super) fn from_rows(rows: &[Row]) -> Result<DataFrame, ProfileError> {
     }
     let height = word.len();
     let [identity, request, outcome] = keys;
-    let [evidence, bases, context] = details;
+    let [evidence, bases, context, issued_to] = details;
     let columns = vec![
         Column::new("identity".into(), identity),
         Column::new("request".into(), request),
@@ -80,6 +80,7 @@ pub(super) fn from_rows(rows: &[Row]) -> Result<DataFrame, ProfileError> {
         Column::new("evidence".into(), evidence),
         Column::new("bases".into(), bases),
         Column::new("context".into(), context),
+        Column::new("issued_to".into(), issued_to),
     ];
     DataFrame::new(height, columns).map_err(frame_error(""))
 }
@@ -98,6 +99,7 @@ pub(super) fn group(chunks: Vec<DataFrame>) -> Result<DataFrame, ProfileError> {
             col("evidence"),
             col("bases"),
             col("context"),
+            col("issued_to"),
         ])
         .sort(KEYS, SortMultipleOptions::default())
         .collect()
@@ -121,6 +123,7 @@ pub(super) fn to_rows(file: &str, frame: &DataFrame) -> Result<Vec<Row>, Profile
     let (days, count) = (unsigned("days")?, unsigned("count")?);
     let (first, last) = (number("first")?, number("last")?);
     let (evidence, bases, context) = (list("evidence")?, list("bases")?, list("context")?);
+    let issued_to = list("issued_to")?;
     let mut rows = Vec::with_capacity(frame.height());
     for index in 0..frame.height() {
         let time = |column: &Int64Chunked, name: &str| {
@@ -136,6 +139,7 @@ pub(super) fn to_rows(file: &str, frame: &DataFrame) -> Result<Vec<Row>, Profile
             days: bits,
             evidence: Evidence::default(),
             context: BTreeMap::new(),
+            issued_to: Values::default(),
         };
         for part in parts::<Evidence>(file, "evidence", &evidence, index)? {
             tally.evidence.merge(&part);
@@ -144,6 +148,9 @@ pub(super) fn to_rows(file: &str, frame: &DataFrame) -> Result<Vec<Row>, Profile
             for (key, values) in part {
                 tally.context.entry(key).or_default().merge(&values);
             }
+        }
+        for part in parts::<Values>(file, "issued_to", &issued_to, index)? {
+            tally.issued_to.merge(&part);
         }
         let identity = identity.get(index).and_then(Identity::parse).ok_or_else(|| damaged("identity", "is no identity"))?;
         rows.push(Row {

@@ -129,6 +129,7 @@ mod tests {
             basis: &Basis::Stated,
             outcome,
             time: jiff::Timestamp::from_second(1_700_000_000 + i64::try_from(number).unwrap() * 400_000).unwrap(),
+            issued_to: "",
             id: &id,
             origin: Origin { file: "f", record: number },
         };

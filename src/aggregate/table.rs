@@ -73,6 +73,7 @@ impl Aggregator {
                 days: Days::default(),
                 evidence: Evidence::default(),
                 context: BTreeMap::new(),
+                issued_to: Values::default(),
             },
             bases: BTreeSet::new(),
         });
@@ -81,8 +82,10 @@ impl Aggregator {
             cell.bases.insert(observation.basis.clone());
         }
         for (key, values) in observation.request.context().into_iter().flatten() {
-            let seen = Values { values: values.iter().cloned().collect(), more: false, present: 1 };
-            cell.tally.context.entry(key.clone()).or_default().merge(&seen);
+            cell.tally.context.entry(key.clone()).or_default().merge(&Values::of(values.iter().cloned()));
+        }
+        if !observation.issued_to.is_empty() {
+            cell.tally.issued_to.merge(&Values::of([observation.issued_to.to_owned()]));
         }
         if self.table.len() >= TABLE_ROWS_MAX {
             self.flush();
@@ -196,6 +199,7 @@ mod tests {
             basis: &Basis::Stated,
             outcome: Outcome::Allowed,
             time: Timestamp::UNIX_EPOCH,
+            issued_to: "",
             id: "",
             origin: Origin { file: "f", record: 1 },
         }]));

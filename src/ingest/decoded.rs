@@ -17,6 +17,8 @@ pub struct Decoded {
     pub stage: Stage,
     /// When it was asked; `None` where the record ended before its time was read.
     pub time: Option<Timestamp>,
+    /// To what the platform says it issued the credentials, by ARN; empty where it says nothing.
+    pub issued_to: String,
     /// How it ends, duplicates and stages aside.
     pub end: End,
     /// What it shows to exist.
@@ -113,6 +115,7 @@ impl Decoded {
             id: String::new(),
             stage: Stage::Whole,
             time: None,
+            issued_to: String::new(),
             end: End::Rejected { reject, detail },
             facts: Vec::new(),
             sighting: None,

@@ -252,6 +252,7 @@ fn record_of<'a>(decoded: &'a Decoded, origin: Origin<'a>) -> Record<'a> {
                 basis: &asked.basis,
                 outcome: asked.outcome,
                 time,
+                issued_to: &decoded.issued_to,
                 id: &decoded.id,
                 origin,
             };

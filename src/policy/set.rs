@@ -116,6 +116,17 @@ pub struct TrustAdvice {
     pub document: iam::PolicyDocument,
 }
 
+/// What one of several workloads behind one role would need of its own: a proposal, part of what the role is granted.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Split {
+    /// The role that they share.
+    pub role: Identity,
+    /// To what the platform issued the credentials: an ARN, or `arn:...:instances` for all instances of the role.
+    pub workload: String,
+    /// The identity policies that its own role would hold.
+    pub documents: Vec<iam::PolicyDocument>,
+}
+
 /// A workload's way to `restricted`: which fields keep it back and a patch that sets them.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PodPatch {
@@ -142,6 +153,8 @@ pub struct PolicySet {
     pub policies: BTreeMap<Identity, Policy>,
     /// By role.
     pub trust: Vec<TrustAdvice>,
+    /// By role and workload.
+    pub splits: Vec<Split>,
     /// By workload.
     pub pod_patches: Vec<PodPatch>,
     /// By cluster and namespace.

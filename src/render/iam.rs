@@ -9,7 +9,7 @@ use super::{RenderError, Templates};
 use crate::access::identity::{Identity, Name};
 use crate::artifact::{Artifact, folder};
 use crate::policy::iam::PolicyDocument;
-use crate::policy::set::TrustAdvice;
+use crate::policy::set::{Split, TrustAdvice};
 
 /// What `iam/policy.tf` arranges. Every text is spelled as HCL already.
 #[derive(Debug, Serialize)]
@@ -66,6 +66,22 @@ pub fn artifacts(identity: &Identity, documents: &[PolicyDocument], templates: &
 /// When the body does not read back.
 pub fn trust_artifact(advice: &TrustAdvice, _templates: &Templates) -> Result<Artifact, RenderError> {
     json(format!("{}/trust-policy.advice.json", folder(&advice.role)), &advice.document)
+}
+
+/// `split/WORKLOAD.json` in the role's folder: what that workload would need of its own.
+///
+/// # Errors
+/// When a body does not read back.
+pub fn split_artifacts(split: &Split) -> Result<Vec<Artifact>, RenderError> {
+    let name = split.workload.splitn(6, ':').last().unwrap_or_default();
+    let several = split.documents.len() > 1;
+    let mut artifacts = Vec::new();
+    for (number, document) in split.documents.iter().enumerate() {
+        let suffix = if several { format!("-{}", number + 1) } else { String::new() };
+        let file = crate::artifact::path(&["split", &format!("{}{suffix}.json", name.replace([':', '/'], "-"))]);
+        artifacts.push(json(format!("{}/{file}", folder(&split.role)), document)?);
+    }
+    Ok(artifacts)
 }
 
 fn json(path: String, document: &PolicyDocument) -> Result<Artifact, RenderError> {

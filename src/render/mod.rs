@@ -170,6 +170,9 @@ pub fn artifacts(
     for advice in &subject.policies.trust {
         artifacts.push(iam::trust_artifact(advice, templates)?);
     }
+    for split in &subject.policies.splits {
+        artifacts.extend(iam::split_artifacts(split)?);
+    }
     for patch in &subject.policies.pod_patches {
         artifacts.extend(podsec::patch_artifacts(patch, templates)?);
     }

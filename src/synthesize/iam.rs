@@ -10,6 +10,7 @@ mod conditions;
 mod evidence;
 mod generalize;
 mod generated_name;
+mod identities;
 mod notes;
 mod object_prefix;
 mod quota;
@@ -18,6 +19,7 @@ mod statements;
 mod trust;
 
 pub use conditions::Assumers;
+pub(crate) use identities::{is_role, long_lived_keys, splits};
 pub use trust::trust;
 
 use std::collections::BTreeSet;
@@ -63,6 +65,7 @@ pub fn policy(
     notes.forwarded = conditions::forwarded(&conditions, seen.requests.iter());
     notes.over_quota = (!fits).then_some(documents.len());
     findings.extend(notes.into_findings(identity, &grants));
+    identities::tell_permission_set(identity, findings);
     grants.sort();
     (!grants.is_empty()).then_some(Policy { documents: Documents::Iam(documents), grants })
 }

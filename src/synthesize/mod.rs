@@ -30,6 +30,9 @@ pub fn policies(profile: &Profile, config: &Config, catalog: &Catalog) -> (Polic
             findings.push(Finding::new(code, identity.to_string(), format!("nothing is written: {why}")));
             continue;
         }
+        if iam::is_role(identity) {
+            set.splits.extend(iam::splits(identity, seen, &assumers, (config, catalog), &mut findings));
+        }
         let policy = match (&identity.home, &identity.name) {
             (Home::Account { .. }, _) => iam::policy(identity, seen, &assumers, (config, catalog), &mut findings),
             (Home::Cluster(_), Name::Namespace(_)) => podsec::policy(identity, seen, config, &mut set.pod_patches, &mut findings),
@@ -47,6 +50,7 @@ pub fn policies(profile: &Profile, config: &Config, catalog: &Catalog) -> (Polic
             findings.push(Finding::new(Code::NoPodEvidence, identity.to_string(), note));
         }
     }
+    iam::long_lived_keys(profile, config, &mut findings);
     set.trust = iam::trust(profile, config, &mut findings);
     set.network = network::proposals(profile, config, &mut findings);
     (set, findings)

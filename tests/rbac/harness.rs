@@ -36,8 +36,15 @@ pub(crate) fn path(verb: &str, path: &str) -> KubeRequest {
 
 pub(crate) fn seen(outcomes: &[Outcome], basis: Basis) -> Seen {
     let time = Timestamp::UNIX_EPOCH;
-    let tally =
-        Tally { count: 1, first: time, last: time, days: Days::of(0), evidence: Evidence::default(), context: BTreeMap::new() };
+    let tally = Tally {
+        count: 1,
+        first: time,
+        last: time,
+        days: Days::of(0),
+        evidence: Evidence::default(),
+        context: BTreeMap::new(),
+        issued_to: Default::default(),
+    };
     Seen { outcomes: outcomes.iter().map(|outcome| (*outcome, tally.clone())).collect(), bases: BTreeSet::from([basis]) }
 }
 

@@ -51,7 +51,7 @@ pub(super) fn decoded(event: &Event<'_>) -> Decoded {
         pod_write: outcome == Some(Outcome::Allowed) && body::creates_pods(event),
         pod_spec,
     });
-    Decoded { id: event.id.clone(), stage: event.stage, time: event.time, end, facts, sighting }
+    Decoded { id: event.id.clone(), stage: event.stage, time: event.time, issued_to: String::new(), end, facts, sighting }
 }
 
 fn undecided(why: Undecided, identity: Option<Identity>) -> End {

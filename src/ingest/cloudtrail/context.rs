@@ -116,10 +116,36 @@ pub(super) fn facts(trail: &Trail, outcome: Outcome) -> Vec<Fact> {
             facts.push(Fact::ServiceAccountRole { namespace, name, role_arn: role_arn.to_owned() });
         }
     }
+    if trail.source == "sts.amazonaws.com" && trail.event == "AssumeRole" && outcome == Outcome::Allowed {
+        facts.extend(pod_identity(trail));
+    }
+    facts.extend(access_key(trail));
     if trail.source == "kms.amazonaws.com" && outcome == Outcome::Allowed {
         facts.extend(key_alias(trail));
     }
     facts
+}
+
+/// EKS Pod Identity hands a role to a pod and says in the session's tags to which.
+/// <https://docs.aws.amazon.com/eks/latest/userguide/pod-id-abac.html>
+fn pod_identity(trail: &Trail) -> Option<Fact> {
+    trail.user.as_ref().filter(|user| user.kind == "AWSService" && user.invoked_by == "pods.eks.amazonaws.com")?;
+    let tags = trail.request.get("tags")?.as_array()?;
+    let tag = |name: &str| {
+        let named = tags.iter().find(|tag| tag.get("key").and_then(Value::as_str) == Some(name))?;
+        named.get("value")?.as_str().map(str::to_owned)
+    };
+    let (namespace, name) = (tag("kubernetes-namespace")?, tag("kubernetes-service-account")?);
+    Some(Fact::ServiceAccountRole { namespace, name, role_arn: text(&trail.request, "roleArn")?.to_owned() })
+}
+
+/// A key that does not expire by itself: its id begins so.
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-unique-ids>
+fn access_key(trail: &Trail) -> Option<Fact> {
+    let key = trail.user.as_ref().map(|user| user.access_key.as_str()).filter(|key| key.starts_with("AKIA"))?;
+    let end = key.len().checked_sub(4).filter(|end| *end >= 8).and_then(|end| key.get(end..))?;
+    let identity = identity::identity(trail).ok()?;
+    matches!(identity.name, Name::User(_) | Name::Root).then(|| Fact::AccessKey { identity, key: format!("AKIA...{end}") })
 }
 
 /// A call by alias whose record lists the key, or one that makes or moves the alias.

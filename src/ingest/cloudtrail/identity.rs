@@ -68,6 +68,11 @@ fn told(trail: &Trail) -> Result<Identity, String> {
             let of_arn = parts(&user.arn).map(|parts| parts.account).unwrap_or_default();
             at(first(&[of_arn, account]), Name::Root)
         }
+        // A federated session holds what its policies and the user's own both allow: the user's must hold it all.
+        // https://docs.aws.amazon.com/STS/latest/APIReference/API_GetFederationToken.html
+        "FederatedUser" if user.issuer.kind == "IAMUser" => {
+            iam_user(trail, &user.issuer.arn, &user.issuer.account, &user.issuer.name).ok_or_else(unknown)?
+        }
         "FederatedUser" => {
             let of_arn = parts(&user.arn).and_then(|parts| parts.resource.strip_prefix("federated-user/")).unwrap_or_default();
             let after = user.principal.split_once(':').map_or("", |(_, name)| name);

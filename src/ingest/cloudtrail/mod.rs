@@ -122,6 +122,7 @@ fn decode_trail(trail: &Trail, catalog: &Catalog) -> Decoded {
         id: trail.id.clone(),
         stage: Stage::Whole,
         time: Some(trail.time),
+        issued_to: trail.user.as_ref().map(|user| user.issued_to.clone()).unwrap_or_default(),
         end: if console { End::Skipped(Skip::ServiceEvent) } else { end },
         facts,
         sighting: Some(sighting(trail, catalog)),

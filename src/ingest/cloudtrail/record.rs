@@ -32,6 +32,9 @@ pub(super) struct User {
     pub(super) invoked_by: String,
     pub(super) provider: String,
     pub(super) on_behalf_of: String,
+    pub(super) access_key: String,
+    /// `inScopeOf.credentialsIssuedTo`: the ARN of the instance or function that was given the credentials.
+    pub(super) issued_to: String,
     /// Whether a second factor was given; `None` where the session does not say.
     pub(super) mfa: Option<bool>,
     pub(super) issuer: Issuer,
@@ -150,6 +153,7 @@ fn user(record: &Object) -> Result<Option<User>, Fault> {
     let federation = object(&session, "webIdFederationData").map_err(within_session)?;
     let within_issuer = |fault: Fault| Fault(format!("userIdentity.sessionContext.sessionIssuer.{}", fault.0));
     let behalf = object(&identity, "onBehalfOf").map_err(within)?;
+    let scope = object(&identity, "inScopeOf").map_err(within)?;
     let field = |name: &str| text(&identity, name).map_err(within);
     let mut provider = field("identityProvider")?;
     if provider.is_empty() {
@@ -164,6 +168,8 @@ fn user(record: &Object) -> Result<Option<User>, Fault> {
         invoked_by: field("invokedBy")?,
         provider,
         on_behalf_of: text(&behalf, "userId").map_err(within)?,
+        access_key: field("accessKeyId")?,
+        issued_to: text(&scope, "credentialsIssuedTo").map_err(within)?,
         mfa: match attributes.get("mfaAuthenticated") {
             Some(Value::Bool(given)) => Some(*given),
             Some(Value::String(given)) => given.parse().ok(),
