@@ -112,6 +112,12 @@ codes! {
     SharedRole = "shared-role", Warning;
     /// A document of a policy folder is not as tightfit wrote it.
     FileEdited = "file-edited", Note;
+    /// A resource of another account was used: its owner's policy must hold the companion statements.
+    CompanionNeeded = "companion-needed", Warning;
+    /// An identity with a policy is not in the snapshot of production.
+    NotInSnapshot = "not-in-snapshot", Warning;
+    /// A file of the snapshot folder was not used.
+    SnapshotUnread = "snapshot-unread", Warning;
     /// A name holds characters that the target cannot carry.
     NameNotCarried = "name-not-carried", Warning;
 }

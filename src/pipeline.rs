@@ -14,7 +14,8 @@ use crate::config::Config;
 use crate::finding::{self, Code, Finding};
 use crate::ingest::{self, IngestError, Input, InputKind, Reading};
 use crate::load::{self, LoadError};
-use crate::policy::set::PolicySet;
+use crate::policy::set::{Documents, PolicySet};
+use crate::policy::snapshot::Snapshot;
 use crate::render::redact::Detail;
 use crate::render::report::Subject;
 use crate::render::{self, RenderError, Templates};
@@ -47,6 +48,8 @@ pub struct Source<'a> {
     pub config: &'a Config,
     /// What the platforms define.
     pub catalog: &'a Catalog,
+    /// A folder that holds what production has; `None` judges the documents alone.
+    pub snapshot: Option<&'a Path>,
     /// How many files are read at a time; at least one.
     pub jobs: usize,
     /// Called now and then with bytes and records read so far.
@@ -89,6 +92,12 @@ impl Source<'_> {
         }
     }
 
+    fn snapshot(&self) -> Result<(Option<Snapshot>, Vec<Finding>), LoadError> {
+        let Some(folder) = self.snapshot else { return Ok((None, Vec::new())) };
+        let (snapshot, findings) = load::snapshot::folder(folder)?;
+        Ok((Some(snapshot), findings))
+    }
+
     fn stored(&self) -> Result<Vec<Profile>, ProfileError> {
         let stored = self.inputs.iter().filter(|input| input.kind == InputKind::Profile);
         stored.map(|input| aggregate::read(&input.name, &input.path)).collect()
@@ -123,11 +132,15 @@ fn note_reading(ledger: &mut crate::access::ledger::Ledger, coverage: &mut crate
 /// Learns, writes policies, and proves them by reading the log again.
 ///
 /// # Errors
-/// When a stored profile cannot be read or a log changed between the two readings.
+/// When the snapshot or a stored profile cannot be read or a log changed between the two readings.
 pub fn generate(source: &Source<'_>) -> Result<Plan, PipelineError> {
+    // A snapshot that cannot be read is told before minutes of reading.
+    let (snapshot, told) = source.snapshot()?;
     let learned = learn(source)?;
     let (policies, mut findings) = synthesize::policies(&learned.profile, source.config, source.catalog);
-    let mut replay = Replay::new(&policies, source.config);
+    findings.extend(told);
+    findings.extend(snapshot.iter().flat_map(|snapshot| not_in_snapshot(&policies, snapshot)));
+    let mut replay = Replay::new(&policies, source.config).within(snapshot.as_ref());
     if learned.basis == VerdictBasis::Log {
         let reading = ingest::read(source.inputs, &source.options(), &mut replay, source.progress);
         learned.reading.check_unchanged(&reading)?;
@@ -145,10 +158,13 @@ pub fn generate(source: &Source<'_>) -> Result<Plan, PipelineError> {
 /// Judges the policies of a folder against every input, read once.
 ///
 /// # Errors
-/// When the folder or a stored profile cannot be read.
+/// When the folder, the snapshot or a stored profile cannot be read.
 pub fn verify(source: &Source<'_>, folder: &Path) -> Result<Plan, PipelineError> {
     let (policies, mut findings) = load::folder(folder)?;
-    let mut replay = Replay::new(&policies, source.config);
+    let (snapshot, told) = source.snapshot()?;
+    findings.extend(told);
+    findings.extend(snapshot.iter().flat_map(|snapshot| not_in_snapshot(&policies, snapshot)));
+    let mut replay = Replay::new(&policies, source.config).within(snapshot.as_ref());
     let mut survey = Survey::default();
     let reading = ingest::read(source.inputs, &source.options(), &mut (&mut survey, &mut replay), source.progress);
     note_reading(&mut survey.ledger, &mut survey.coverage, &reading);
@@ -194,6 +210,14 @@ pub fn holes(profile: &Profile, source: &Source<'_>) -> Vec<Finding> {
         holes.push(Finding::new(Code::NothingObserved, "the log", note));
     }
     finding::arrange(holes, &source.config.findings)
+}
+
+/// Identities with a policy that the snapshot does not hold: their boundary is not known.
+fn not_in_snapshot(policies: &PolicySet, snapshot: &Snapshot) -> Vec<Finding> {
+    let iam = policies.policies.iter().filter(|(_, policy)| matches!(policy.documents, Documents::Iam(_)));
+    let absent = iam.filter(|(identity, _)| !snapshot.principals.contains_key(identity));
+    let note = "the snapshot does not hold it: its boundary and trust policy are not known, so only the organization's and the resources' policies were judged beside its own";
+    absent.map(|(identity, _)| Finding::new(Code::NotInSnapshot, identity.to_string(), note)).collect()
 }
 
 /// Findings about the reading itself.

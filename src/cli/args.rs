@@ -169,6 +169,9 @@ pub(crate) struct Generate {
     /// Templates that replace the embedded ones of the same name
     #[arg(long, value_name = "DIR")]
     pub(crate) templates: Option<PathBuf>,
+    /// What production has: a folder of `aws iam get-account-authorization-details`, an organization and resource policies
+    #[arg(long, value_name = "DIR")]
+    pub(crate) snapshot: Option<PathBuf>,
     /// Whether reports show emails, addresses and object keys
     #[arg(long, value_name = "HOW MUCH", default_value = "redacted")]
     pub(crate) evidence: Evidence,
@@ -192,6 +195,9 @@ pub(crate) struct Verify {
     /// A folder that `tightfit generate` wrote
     #[arg(long, value_name = "DIR")]
     pub(crate) policies: PathBuf,
+    /// What production has: a folder of `aws iam get-account-authorization-details`, an organization and resource policies
+    #[arg(long, value_name = "DIR")]
+    pub(crate) snapshot: Option<PathBuf>,
     /// Exit with 4 when there are findings of this severity or above
     #[arg(long, value_name = "SEVERITY", default_value = "never")]
     pub(crate) fail_on: FailOn,

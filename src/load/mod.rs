@@ -1,8 +1,9 @@
-//! Load: bytes -> policies. Reads an output folder back by its manifest.
+//! Load: bytes -> policies. Reads an output folder back by its manifest, and a snapshot of production.
 
 pub mod iam;
 pub mod podsec;
 pub mod rbac;
+pub mod snapshot;
 
 use std::collections::BTreeSet;
 use std::path::Path;

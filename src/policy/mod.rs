@@ -2,6 +2,7 @@
 //!
 //! Invariant: the judge (`decide`) reads documents only; it never sees how they were written.
 
+pub mod decision;
 pub mod grant;
 pub mod iam;
 pub mod manifest;
@@ -10,3 +11,4 @@ pub mod pattern;
 pub mod podsec;
 pub mod rbac;
 pub mod set;
+pub mod snapshot;

@@ -2,45 +2,16 @@
 
 use std::collections::BTreeMap;
 
+use crate::access::aws::Arn;
 use crate::access::identity::Identity;
 use crate::access::request::Request;
 
+pub use super::decision::Decision;
 use super::grant::{Grant, Permit};
 use super::network::NetworkProposal;
 use super::podsec::NamespacePolicy;
 use super::rbac::RbacPolicy;
 use super::{iam, podsec, rbac};
-
-/// What a policy answers to a request.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Decision {
-    /// Allowed, by the statement, rule or level named.
-    Allow {
-        /// Sid, role or level.
-        by: String,
-    },
-    /// Denied by a statement that says so.
-    ExplicitDeny {
-        /// Its Sid.
-        by: String,
-    },
-    /// Nothing allows it. What was not understood on the way is said; empty means that all was understood.
-    ImplicitDeny {
-        /// Such as `condition operator Foo`.
-        not_understood: Vec<String>,
-    },
-}
-
-impl Decision {
-    /// Nothing allows it, and all was understood.
-    pub const DENY: Decision = Decision::ImplicitDeny { not_understood: Vec::new() };
-
-    /// Whether the request would go through.
-    #[must_use]
-    pub fn is_allow(&self) -> bool {
-        matches!(self, Decision::Allow { .. })
-    }
-}
 
 /// The documents of one identity in one language.
 #[derive(Debug, Clone, PartialEq)]
@@ -127,6 +98,17 @@ pub struct Split {
     pub documents: Vec<iam::PolicyDocument>,
 }
 
+/// What the owner of a resource in another account must add to the resource's own policy: additive, never a replacement.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Companion {
+    /// The account that owns it: twelve digits.
+    pub owner: String,
+    /// The bucket, key, queue, topic, repository, secret or function; a pattern where the grant is one.
+    pub resource: Arn,
+    /// The statements that its policy must hold.
+    pub document: iam::PolicyDocument,
+}
+
 /// A workload's way to `restricted`: which fields keep it back and a patch that sets them.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PodPatch {
@@ -155,6 +137,8 @@ pub struct PolicySet {
     pub trust: Vec<TrustAdvice>,
     /// By role and workload.
     pub splits: Vec<Split>,
+    /// By owner and resource.
+    pub companions: Vec<Companion>,
     /// By workload.
     pub pod_patches: Vec<PodPatch>,
     /// By cluster and namespace.

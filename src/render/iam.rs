@@ -9,7 +9,7 @@ use super::{RenderError, Templates};
 use crate::access::identity::{Identity, Name};
 use crate::artifact::{Artifact, folder};
 use crate::policy::iam::PolicyDocument;
-use crate::policy::set::{Split, TrustAdvice};
+use crate::policy::set::{Companion, Split, TrustAdvice};
 
 /// What `iam/policy.tf` arranges. Every text is spelled as HCL already.
 #[derive(Debug, Serialize)]
@@ -82,6 +82,18 @@ pub fn split_artifacts(split: &Split) -> Result<Vec<Artifact>, RenderError> {
         artifacts.push(json(format!("{}/{file}", folder(&split.role)), document)?);
     }
     Ok(artifacts)
+}
+
+/// `companions/ACCOUNT/SERVICE/REGION/NAME.advice.json`: statements that the resource's own policy must hold, beside those that it has.
+///
+/// # Errors
+/// When the body does not read back.
+pub fn companion_artifact(companion: &Companion) -> Result<Artifact, RenderError> {
+    let arn = &companion.resource;
+    let fields = [&arn.service, &arn.region, &arn.resource].map(crate::access::aws::Text::to_policy);
+    let names = ["companions", &companion.owner].into_iter().chain(fields.iter().map(String::as_str));
+    let names: Vec<&str> = names.filter(|name| !name.is_empty()).collect();
+    json(format!("{}.advice.json", crate::artifact::path(&names)), &companion.document)
 }
 
 fn json(path: String, document: &PolicyDocument) -> Result<Artifact, RenderError> {

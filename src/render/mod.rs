@@ -173,6 +173,9 @@ pub fn artifacts(
     for split in &subject.policies.splits {
         artifacts.extend(iam::split_artifacts(split)?);
     }
+    for companion in &subject.policies.companions {
+        artifacts.push(iam::companion_artifact(companion)?);
+    }
     for patch in &subject.policies.pod_patches {
         artifacts.extend(podsec::patch_artifacts(patch, templates)?);
     }

@@ -30,6 +30,8 @@ struct View {
     coverage: String,
     undecided: String,
     written: Vec<Written>,
+    /// How many resources of other accounts need a statement of their owner; empty for none.
+    companions: String,
     gaps: List,
     leaks: List,
     contested: List,
@@ -135,6 +137,7 @@ fn view(subject: Subject<'_>, detail: Detail) -> View {
         coverage: format!("{} in the recording", count(verdict.coverage.len(), "hole")),
         undecided: count(verdict.undecided, "record"),
         written: written(policies, detail),
+        companions: if policies.companions.is_empty() { String::new() } else { count(policies.companions.len(), "resource") },
         gaps: List::of(&sufficiency.gaps, example),
         leaks: List::of(&restraint.leaks, example),
         contested: List::of(&restraint.contested, example),

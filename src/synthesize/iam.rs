@@ -6,6 +6,7 @@
 //!
 //! Invariant: every unit of the documents has exactly one reason; no unit is covered by another.
 
+mod companion;
 mod conditions;
 mod evidence;
 mod generalize;
@@ -18,6 +19,7 @@ mod risk;
 mod statements;
 mod trust;
 
+pub use companion::companions;
 pub use conditions::Assumers;
 pub(crate) use identities::{is_role, long_lived_keys, splits};
 pub use trust::trust;

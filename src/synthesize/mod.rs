@@ -52,6 +52,7 @@ pub fn policies(profile: &Profile, config: &Config, catalog: &Catalog) -> (Polic
     }
     iam::long_lived_keys(profile, config, &mut findings);
     set.trust = iam::trust(profile, config, &mut findings);
+    set.companions = iam::companions(profile, &set.policies, &mut findings);
     set.network = network::proposals(profile, config, &mut findings);
     (set, findings)
 }

@@ -16,9 +16,11 @@ use crate::access::profile::Profile;
 use crate::access::request::{Request, RequestKey};
 use crate::config::Config;
 use crate::finding::Finding;
+use crate::policy::decision::{Decision, Layer};
 use crate::policy::grant::{Condition, Permit};
 use crate::policy::rbac;
-use crate::policy::set::{Decision, PolicySet};
+use crate::policy::set::{Documents, PolicySet};
+use crate::policy::snapshot::Snapshot;
 use crate::verdict::{CounterExample, LeftOut, Necessity, Restraint, Sufficiency, Verdict, VerdictBasis};
 
 /// The group whose members no authorizer is asked about.
@@ -35,6 +37,7 @@ static NOTHING_ALLOWS: Decision = Decision::DENY;
 pub struct Replay<'a> {
     policies: &'a PolicySet,
     config: &'a Config,
+    snapshot: Option<&'a Snapshot>,
     identities: IndexSet<Identity>,
     masters: BTreeSet<usize>,
     groups: IndexSet<Vec<String>>,
@@ -69,6 +72,7 @@ impl<'a> Replay<'a> {
         Replay {
             policies,
             config,
+            snapshot: None,
             identities: IndexSet::new(),
             masters: BTreeSet::new(),
             groups: IndexSet::new(),
@@ -77,11 +81,18 @@ impl<'a> Replay<'a> {
         }
     }
 
-    fn answer(&self, identity: &Identity, groups: &[String], request: &Request) -> (Decision, bool) {
-        let answer = match self.policies.policies.get(identity) {
-            Some(policy) => policy.documents.decide(identity, groups, request),
-            None => Decision::DENY,
-        };
+    /// The same replay within what production has: then a control policy, a boundary, a key's or a role's own policy can make a gap.
+    /// Restraint is still judged by the documents alone, so that no leak hides behind production's guard rails.
+    #[must_use]
+    pub fn within(mut self, snapshot: Option<&'a Snapshot>) -> Self {
+        self.snapshot = snapshot;
+        self
+    }
+
+    fn answer(&self, identity: &Identity, groups: &[String], request: &Request, refused: bool) -> (Decision, bool) {
+        let policy = self.policies.policies.get(identity);
+        let answer = policy.map_or(Decision::DENY, |policy| policy.documents.decide(identity, groups, request));
+        let answer = self.in_production(identity, request).filter(|_| !refused).unwrap_or(answer);
         let by_default = if let Request::Kube(request) = request
             && !answer.is_allow()
         {
@@ -90,6 +101,16 @@ impl<'a> Replay<'a> {
             false
         };
         (answer, by_default)
+    }
+
+    /// What the whole stack answers; `None` where there is no snapshot or it does not concern the request.
+    fn in_production(&self, identity: &Identity, request: &Request) -> Option<Decision> {
+        let (snapshot, Request::Aws(request)) = (self.snapshot?, request) else { return None };
+        match self.policies.policies.get(identity).map(|policy| &policy.documents) {
+            Some(Documents::Iam(documents)) => snapshot.authorize(identity, documents, request),
+            Some(Documents::Rbac(_) | Documents::PodSecurity(_)) => None,
+            None => snapshot.trusts(identity, request),
+        }
     }
 
     fn judge(
@@ -120,7 +141,7 @@ impl<'a> Replay<'a> {
         let context = request.context().unwrap_or(&NO_CONTEXT);
         let asked = |latest: &(usize, Context)| latest.0 == groups_place && latest.1 == *context;
         let latest = self.judged.get(&key).and_then(|judged| judged.latest.get(side)).and_then(Option::as_ref);
-        let answer = if latest.is_some_and(asked) { None } else { Some(self.answer(identity, groups, request)) };
+        let answer = if latest.is_some_and(asked) { None } else { Some(self.answer(identity, groups, request, refused)) };
         let judged = self.judged.entry(key).or_default();
         if let Some((answer, by_default)) = answer {
             judged.by_default |= by_default;
@@ -183,7 +204,11 @@ impl<'a> Replay<'a> {
         for ((index, key), judged) in &self.judged {
             let Some(identity) = self.identities.get_index(*index) else { continue };
             match self.left_out(*index, identity) {
-                Some(why) => drop(left_out.insert(identity, why)),
+                Some(why) => {
+                    // Whoever asks, a role's trust policy is one that production has.
+                    sufficiency.gaps.extend(self.trust_gap(identity, key, judged));
+                    left_out.insert(identity, why);
+                }
                 None => judged_of.entry(identity).or_default().push((key, judged)),
             }
         }
@@ -217,6 +242,18 @@ impl<'a> Replay<'a> {
         }
         // A policy that exists is judged, whatever the choice says.
         if self.policies.policies.contains_key(identity) { None } else { self.config.left_out(identity) }
+    }
+
+    fn trust_gap(&self, identity: &Identity, key: &RequestKey, judged: &Judged) -> Option<CounterExample> {
+        let answer = judged.answer.as_ref().filter(|_| self.is_evidence(judged))?;
+        let distrusts = matches!(answer.layer(), Some(Layer::Trust(_)));
+        distrusts.then(|| CounterExample {
+            identity: identity.clone(),
+            request: key.to_string(),
+            count: judged.allowed + judged.failed,
+            events: judged.granted.events().into_iter().cloned().collect(),
+            note: answer.to_string(),
+        })
     }
 
     fn is_evidence(&self, judged: &Judged) -> bool {
@@ -310,14 +347,10 @@ fn keep_best_basis(requests: &mut Vec<(&RequestKey, &Judged)>) {
 }
 
 fn spell(answer: &Decision, has_policy: bool) -> String {
-    match answer {
-        _ if !has_policy => "there is no policy for this identity".to_owned(),
-        Decision::Allow { by } => format!("allowed by {by}"),
-        Decision::ExplicitDeny { by } => format!("denied by {by}"),
-        Decision::ImplicitDeny { not_understood } if not_understood.is_empty() => "nothing allows it".to_owned(),
-        Decision::ImplicitDeny { not_understood } => {
-            format!("nothing that was understood allows it; not understood: {}", not_understood.join(", "))
-        }
+    if has_policy || answer.layer().is_some_and(|layer| *layer != Layer::Own) {
+        answer.to_string()
+    } else {
+        "there is no policy for this identity".to_owned()
     }
 }
 

@@ -54,7 +54,8 @@ pub fn config(text: &str) -> Config {
 pub fn generate(inputs: &[&Path], config: &Config, jobs: usize) -> Plan {
     let names: Vec<String> = inputs.iter().map(|path| path.display().to_string()).collect();
     let inputs = ingest::discover(&names, &mut std::io::empty()).unwrap();
-    let source = Source { inputs: &inputs.inputs, config, catalog: Catalog::embedded(), jobs, progress: &|_, _| {} };
+    let source =
+        Source { inputs: &inputs.inputs, config, catalog: Catalog::embedded(), snapshot: None, jobs, progress: &|_, _| {} };
     pipeline::generate(&source).unwrap()
 }
 

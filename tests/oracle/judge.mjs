@@ -1,7 +1,8 @@
 // Judges requests with the simulator's own engine, without its input validation. Run in a folder that has the packages of install.sh:
 //   node judge.mjs FOLDER < cases.ndjson
-// A case: {"policy": <document>, "requests": [{"action", "resource", "context": {key: [values]}}]}; one line of verdicts a case:
-// a = allow, d = explicit deny, i = implicit deny, e = error.
+// A case: {"principal", "identity": [document], "boundary": [document]?, "session": document?, "scps": [[document]], "rcps": [[document]],
+// "resource": document?, "requests": [{"action", "resource", "owner", "context": {key: [values]}}]}; a resource of `*` is an action
+// without a resource level. One line of verdicts a case: a = allow, d = explicit deny, i = implicit deny, e = error.
 import path from 'node:path'
 import readline from 'node:readline'
 import { createRequire } from 'node:module'
@@ -16,35 +17,34 @@ const { RequestContextImpl } = await load(`${engine}/requestContext.js`)
 const { DiscoveryContextKeyConstraints } = await load(`${engine}/context_keys/discoveryContextKeyConstraints.js`)
 const { loadPolicy } = require('@cloud-copilot/iam-policy')
 
-const account = '111122223333'
-const principal = `arn:aws:iam::${account}:role/app`
 const simulationParameters = { simulationMode: 'Strict', discoveryContextKeyConstraints: new DiscoveryContextKeyConstraints([]) }
 const letters = { Allowed: 'a', ExplicitlyDenied: 'd', ImplicitlyDenied: 'i' }
+const one = (document) => (document ? loadPolicy(document, { name: 'p' }) : undefined)
+const all = (documents) => (documents ? documents.map(one) : undefined)
+const levels = (levels) => (levels ?? []).map((documents, number) => ({ orgIdentifier: `level-${number}`, policies: all(documents) }))
 
 for await (const line of readline.createInterface({ input: process.stdin })) {
-  const { policy, requests } = JSON.parse(line)
-  const identityPolicies = [loadPolicy(policy, { name: 'p' })]
+  const { principal, identity, boundary, session, scps, rcps, resource: attached, requests } = JSON.parse(line)
+  const setup = {
+    identityPolicies: all(identity) ?? [],
+    sessionPolicy: one(session),
+    serviceControlPolicies: levels(scps),
+    resourceControlPolicies: levels(rcps),
+    resourcePolicy: one(attached),
+    permissionBoundaries: all(boundary),
+    vpcEndpointPolicies: undefined,
+    simulationParameters,
+    serviceSettings: { s3: { blockPublicAccess: undefined } },
+  }
   let verdicts = ''
-  for (const { action, resource, context } of requests) {
-    // A key with one value is a single-valued key.
-    const values = Object.fromEntries(Object.entries(context).map(([key, all]) => [key, all.length === 1 ? all[0] : all]))
+  for (const { action, resource, owner, context } of requests) {
+    // A key with one value is a single-valued key, unless its name says otherwise.
+    const single = ([key, all]) => [key, all.length === 1 && !key.endsWith('TagKeys') ? all[0] : all]
+    const values = Object.fromEntries(Object.entries(context ?? {}).map(single))
     try {
-      const request = new AwsRequestImpl(principal, { resource, accountId: account }, action, new RequestContextImpl(values))
+      const request = new AwsRequestImpl(principal, { resource, accountId: owner }, action, new RequestContextImpl(values))
       request.wildcardOnlyAction = resource === '*'
-      verdicts += letters[
-        authorize({
-          request,
-          identityPolicies,
-          sessionPolicy: undefined,
-          serviceControlPolicies: [],
-          resourceControlPolicies: [],
-          resourcePolicy: undefined,
-          permissionBoundaries: undefined,
-          vpcEndpointPolicies: undefined,
-          simulationParameters,
-          serviceSettings: { s3: { blockPublicAccess: undefined } },
-        }).result
-      ]
+      verdicts += letters[authorize({ ...setup, request }).result]
     } catch (error) {
       process.stderr.write(`${error}\n`)
       verdicts += 'e'

@@ -2,8 +2,8 @@
 
 use tightfit::access::identity::Identity;
 use tightfit::load;
+use tightfit::policy::decision::{Decision, Layer};
 use tightfit::policy::rbac::{self, RbacPolicy};
-use tightfit::policy::set::Decision;
 
 use crate::harness::{on, path};
 
@@ -118,5 +118,8 @@ subjects: [{kind: User, name: bob}]
     let policy = load::rbac::parse("view", text).unwrap();
     let bob = Identity::kube_user("dev", "bob");
     let answer = rbac::decide(&policy, &bob, &[], &on("get", "", "pods", "shop", ""));
-    assert_eq!(answer, Decision::ImplicitDeny { not_understood: vec!["aggregationRule of ClusterRole view".to_owned()] });
+    assert_eq!(
+        answer,
+        Decision::ImplicitDeny { layer: Layer::Own, not_understood: vec!["aggregationRule of ClusterRole view".to_owned()] }
+    );
 }

@@ -105,7 +105,7 @@ fn one(
     let asked = asked(seen, key);
     let (word, by) = match decide(identity, policy, seen, key) {
         Decision::Allow { by } => ("allowed", format!("by {by}")),
-        Decision::ExplicitDeny { by } => ("denied", format!("by {by}")),
+        Decision::ExplicitDeny { by, .. } => ("denied", format!("by {by}")),
         Decision::ImplicitDeny { .. } => ("denied", "nothing allows it".to_owned()),
     };
     // An object key is cut up to the end of its text: the answer is no part of that.

@@ -7,6 +7,8 @@ mod generate;
 mod profile;
 mod verify;
 
+use std::path::{Path, PathBuf};
+
 use anyhow::{Context, Result, bail};
 use clap::CommandFactory;
 use indexmap::IndexMap;
@@ -53,6 +55,8 @@ pub(crate) fn run(arguments: &Arguments, console: &Console, publishing: &Mutex<(
 struct Session<'a> {
     config: Config,
     inputs: Inputs,
+    /// What production has, where it is given.
+    snapshot: Option<PathBuf>,
     jobs: usize,
     lenient: bool,
     console: &'a Console,
@@ -70,7 +74,13 @@ impl<'a> Session<'a> {
             );
         }
         let jobs = shared.jobs.or_else(|| std::thread::available_parallelism().ok()).map_or(1, std::num::NonZero::get);
-        Ok(Session { config, inputs, jobs, lenient: shared.lenient, console })
+        Ok(Session { config, inputs, snapshot: None, jobs, lenient: shared.lenient, console })
+    }
+
+    /// The same session with a snapshot of production beside it.
+    fn beside(mut self, snapshot: Option<&Path>) -> Self {
+        self.snapshot = snapshot.map(Path::to_path_buf);
+        self
     }
 
     /// Runs a stage over the inputs with progress.
@@ -80,8 +90,14 @@ impl<'a> Session<'a> {
         self.console.start(what, total);
         let progress = |bytes: u64, _records: u64| self.console.progress(bytes);
         let catalog = Catalog::embedded();
-        let ended =
-            stage(&Source { inputs: &self.inputs.inputs, config: &self.config, catalog, jobs: self.jobs, progress: &progress });
+        let ended = stage(&Source {
+            inputs: &self.inputs.inputs,
+            config: &self.config,
+            catalog,
+            snapshot: self.snapshot.as_deref(),
+            jobs: self.jobs,
+            progress: &progress,
+        });
         self.console.finish();
         ended
     }

@@ -16,8 +16,27 @@ enum Set {
     Any,
 }
 
+/// Keys that every signed request carries, whether or not the record shows them: their absence here is ignorance.
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html>
+const ALWAYS: &[&str] = &[
+    "aws:CurrentTime",
+    "aws:EpochTime",
+    "aws:PrincipalAccount",
+    "aws:PrincipalArn",
+    "aws:PrincipalType",
+    "aws:RequestedRegion",
+    "aws:SecureTransport",
+    "aws:SourceIp",
+    "aws:userid",
+];
+
+fn is_always(key: &str) -> bool {
+    ALWAYS.iter().any(|always| always.eq_ignore_ascii_case(key))
+}
+
 /// Whether every condition holds; `None` where that is not known, with the reason added to `not_understood`. A key that the
-/// record does not show is taken as absent, and then the operator decides, as AWS documents it.
+/// record does not show is taken as absent, and then the operator decides, as AWS documents it; one that every request carries
+/// is not known instead.
 pub(super) fn holds(conditions: &Conditions, context: &Context, not_understood: &mut Vec<String>) -> Option<bool> {
     let mut answer = Some(true);
     for (operator, keys) in conditions {
@@ -40,7 +59,7 @@ fn one(operator: &str, key: &str, wanted: &[Written], context: &Context) -> Resu
     if operator == "Null" {
         let mut absent = wanted.iter().map(|wanted| boolean(wanted.text()));
         return match (absent.next(), absent.next()) {
-            (Some(Some(absent)), None) => Ok(values.is_none() == absent),
+            (Some(Some(absent)), None) => Ok((values.is_none() && !is_always(key)) == absent),
             _ => Err(format!("condition operator `Null` with other than one `true` or `false` on `{key}`")),
         };
     }
@@ -54,6 +73,9 @@ fn one(operator: &str, key: &str, wanted: &[Written], context: &Context) -> Resu
         return Err(format!("condition operator `{operator}`"));
     };
     let Some(values) = values else {
+        if is_always(key) {
+            return Err(format!("condition key `{key}`, which the record does not show"));
+        }
         return Ok(if_exists
             || match set {
                 Set::One => *negated,
@@ -79,6 +101,14 @@ fn one(operator: &str, key: &str, wanted: &[Written], context: &Context) -> Resu
 fn any_matches(comparison: Comparison, value: &str, wanted: &[Written], negated: bool, context: &Context) -> Option<bool> {
     let mut answer = Some(false);
     for wanted in wanted {
+        if !comparison.has_variables() {
+            match compare(comparison, value, wanted.parsed()) {
+                Some(true) => return Some(true),
+                Some(false) => {}
+                None => answer = None,
+            }
+            continue;
+        }
         let matched = match resolve(wanted.parsed(), context) {
             Some(wanted) => compare(comparison, value, &wanted),
             None => (!negated).then_some(false),
@@ -130,6 +160,10 @@ mod tests {
             ("ForAllValues:StringNotEquals", "aws:TagKeys", &["b"], Some(false)),
             ("StringEquals", "aws:TagKeys", &["a"], None),
             ("BinaryEquals", "aws:username", &["bob"], None),
+            ("NumericEquals", "aws:username", &["${aws:username}"], None),
+            ("StringNotEquals", "aws:RequestedRegion", &["eu-west-1"], None),
+            ("StringEqualsIfExists", "AWS:SourceIp", &["x"], None),
+            ("Null", "aws:RequestedRegion", &["true"], Some(false)),
             ("Surprise", "aws:username", &["bob"], None),
         ] {
             assert_eq!(judged(operator, key, wanted), expected, "{operator} {key} {wanted:?}");

@@ -4,31 +4,74 @@
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html>
 
 use super::condition;
-use super::model::{Actions, Effect, PolicyDocument, ResourcePattern, Resources, Statement};
+use super::model::{Actions, Effect, PolicyDocument, Principal, ResourcePattern, Resources, Statement};
+use super::principal::{self, Caller, Nearness};
 use crate::access::aws::{AwsRequest, Resource};
-use crate::policy::set::Decision;
+use crate::policy::decision::{Decision, Layer};
 
 /// What identity policies answer, all of them applying together. A statement without a Sid is named by its place.
 #[must_use]
 pub fn decide(documents: &[PolicyDocument], request: &AwsRequest) -> Decision {
-    let mut allow = None;
-    let mut maybe_denied = false;
-    let mut not_understood = Vec::new();
-    for (document, statement) in statements(documents) {
-        match (statement.1.effect, applies(statement.1, request, &mut not_understood)) {
-            (Effect::Deny, Some(true)) => return Decision::ExplicitDeny { by: name(document, statement) },
-            (Effect::Deny, None) => maybe_denied = true,
-            (Effect::Allow, Some(true)) => allow = allow.or(Some((document, statement))),
-            (Effect::Allow, None) | (_, Some(false)) => {}
-        }
-    }
-    match allow {
-        Some((document, statement)) if !maybe_denied => Decision::Allow { by: name(document, statement) },
-        Some(_) | None => Decision::ImplicitDeny { not_understood },
+    let answer = evaluate(documents, request, About::Identity);
+    match (answer.denied, answer.allowed) {
+        (Some(by), _) => Decision::ExplicitDeny { layer: Layer::Own, by },
+        (None, Some((_, by))) if !answer.may_deny => Decision::Allow { by },
+        (None, _) => Decision::ImplicitDeny { layer: Layer::Own, not_understood: answer.not_understood },
     }
 }
 
-fn statements(documents: &[PolicyDocument]) -> impl Iterator<Item = (usize, (usize, &Statement))> {
+/// Whom the statements of a document are about.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum About<'a> {
+    /// Whoever it is attached to: identity policies, boundaries, session policies, service control policies.
+    Identity,
+    /// Those whom its principals name.
+    Principals {
+        /// Who asks.
+        caller: &'a Caller,
+        /// Whether a permissions boundary is set on the caller: a Deny with `NotPrincipal` always reaches it then.
+        is_bounded: bool,
+    },
+}
+
+/// What documents of one layer answer together.
+#[derive(Debug, Default)]
+pub(super) struct Answer {
+    /// The first statement that denies.
+    pub(super) denied: Option<String>,
+    /// The statement that allows with the nearest principal.
+    pub(super) allowed: Option<(Nearness, String)>,
+    /// Whether a Deny may apply that is not understood.
+    pub(super) may_deny: bool,
+    /// What was not understood.
+    pub(super) not_understood: Vec<String>,
+}
+
+/// Evaluates documents of one layer.
+pub(super) fn evaluate(documents: &[PolicyDocument], request: &AwsRequest, about: About<'_>) -> Answer {
+    let mut answer = Answer::default();
+    let mut allowed: Option<(Nearness, Place<'_>)> = None;
+    for (document, statement) in statements(documents) {
+        match (statement.1.effect, applies(statement.1, request, about, &mut answer.not_understood)) {
+            (Effect::Deny, Some(Some(_))) => {
+                answer.denied = Some(name(document, statement));
+                return answer;
+            }
+            (Effect::Deny, None) => answer.may_deny = true,
+            (Effect::Allow, Some(Some(near))) if allowed.is_none_or(|(known, _)| known < near) => {
+                allowed = Some((near, (document, statement)));
+            }
+            (Effect::Allow, _) | (Effect::Deny, Some(None)) => {}
+        }
+    }
+    answer.allowed = allowed.map(|(near, (document, statement))| (near, name(document, statement)));
+    answer
+}
+
+/// A statement with its document's number and its own.
+type Place<'a> = (usize, (usize, &'a Statement));
+
+fn statements(documents: &[PolicyDocument]) -> impl Iterator<Item = Place<'_>> {
     let numbered = documents.iter().enumerate();
     numbered.flat_map(|(document, one)| one.statements.iter().enumerate().map(move |statement| (document, statement)))
 }
@@ -40,29 +83,40 @@ fn name(document: usize, (place, statement): (usize, &Statement)) -> String {
     }
 }
 
-/// Whether a statement applies; `None` where that is not known, with the reason added to `not_understood`.
-fn applies(statement: &Statement, request: &AwsRequest, not_understood: &mut Vec<String>) -> Option<bool> {
+/// How near a statement that applies comes to the caller; `Some(None)` where it does not apply, `None` where that is not known,
+/// with the reason added to `not_understood`.
+fn applies(
+    statement: &Statement,
+    request: &AwsRequest,
+    about: About<'_>,
+    not_understood: &mut Vec<String>,
+) -> Option<Option<Nearness>> {
     let key = &request.key;
     let action = match &statement.actions {
         Actions::Action(patterns) => any(patterns.iter().map(|pattern| pattern.matches(&key.action))),
         Actions::NotAction(patterns) => any(patterns.iter().map(|pattern| pattern.matches(&key.action))).map(|any| !any),
     };
     if action == Some(false) {
-        return action;
+        return Some(None);
     }
     let resource = match &statement.resources {
         Resources::Resource(patterns) => any(patterns.iter().map(|pattern| pattern.matches(&key.resource, &request.context))),
         Resources::NotResource(patterns) => not_resource(statement.effect, patterns, request),
-        Resources::Absent => None,
+        // Trust policies, and resource policies of services that leave the element out, are about what they are attached to.
+        Resources::Absent => matches!(about, About::Principals { .. }).then_some(true),
     };
     if resource == Some(false) {
-        return resource;
+        return Some(None);
+    }
+    let near = whom(statement, request, about);
+    if near == Ok(None) {
+        return Some(None);
     }
     let start = not_understood.len();
     let condition = condition::holds(&statement.condition, &request.context, not_understood);
     if condition == Some(false) {
         not_understood.truncate(start);
-        return condition;
+        return Some(None);
     }
     if action.is_none() {
         not_understood.push("action pattern".to_owned());
@@ -70,11 +124,27 @@ fn applies(statement: &Statement, request: &AwsRequest, not_understood: &mut Vec
     if resource.is_none() {
         not_understood.push("resource pattern".to_owned());
     }
-    if statement.principal.is_some() {
-        not_understood.push("`Principal` in an identity policy".to_owned());
-        return None;
+    match near {
+        Ok(near) => action.and(resource).and(condition).map(|_| near),
+        Err(why) => {
+            not_understood.push(why);
+            None
+        }
     }
-    action.and(resource).and(condition)
+}
+
+/// How near the statement's principal comes to whoever asks.
+fn whom(statement: &Statement, request: &AwsRequest, about: About<'_>) -> Result<Option<Nearness>, String> {
+    match (about, &statement.principal) {
+        (About::Identity, None) => Ok(Some(Nearness::Direct)),
+        (About::Identity, Some(_)) => Err("`Principal` in an identity policy".to_owned()),
+        (About::Principals { .. }, None) => Err("no `Principal` in a resource policy".to_owned()),
+        (About::Principals { caller, is_bounded }, Some(Principal::Not(listed))) if statement.effect == Effect::Deny => {
+            let outside = is_bounded || principal::is_outside(listed, caller, &request.context)?;
+            Ok(outside.then_some(Nearness::Direct))
+        }
+        (About::Principals { caller, .. }, Some(principal)) => principal::matches(principal, caller, &request.context),
+    }
 }
 
 /// Whether the request's resource is outside all patterns. Where the record does not name the resource, it may be one of those
@@ -122,8 +192,8 @@ mod tests {
         };
         match decide(&[document], &request(action, resource)) {
             Decision::Allow { by } => format!("allow {by}"),
-            Decision::ExplicitDeny { by } => format!("deny {by}"),
-            Decision::ImplicitDeny { not_understood } => format!("none {}", not_understood.join(", ")),
+            Decision::ExplicitDeny { by, .. } => format!("deny {by}"),
+            Decision::ImplicitDeny { not_understood, .. } => format!("none {}", not_understood.join(", ")),
         }
     }
 

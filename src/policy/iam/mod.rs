@@ -3,12 +3,19 @@
 mod arn;
 mod condition;
 mod decide;
+mod effective;
 pub mod model;
+mod principal;
+mod rcp;
+mod stack;
 mod value;
 mod wire;
 
 pub use decide::decide;
+pub use effective::effective_actions;
 pub use model::{Actions, Effect, PolicyDocument, Principal, Resources, Statement, Version};
+pub use principal::{Caller, Who};
+pub use stack::{Level, Stack, allows_account, allows_all, allows_everyone, authorize, is_assumption};
 
 use std::collections::BTreeMap;
 

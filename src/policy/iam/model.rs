@@ -71,6 +71,8 @@ pub enum Principal {
     Everyone,
     /// Kind (`AWS`, `Service`, `Federated`) to principals.
     ByKind(BTreeMap<String, Vec<String>>),
+    /// `NotPrincipal`: all but these.
+    Not(Box<Principal>),
 }
 
 /// The `Action` or `NotAction` element.
@@ -162,6 +164,7 @@ impl ActionPattern {
     pub fn new(text: &str) -> Self {
         let parsed = match text.split_once(':') {
             None if wildcards_only(text) == Text::any() => ParsedAction::All,
+            Some(("*", "*")) => ParsedAction::All,
             Some((service, name)) if !service.is_empty() && !name.is_empty() && !service.contains(['*', '?']) => {
                 ParsedAction::Named { service: service.to_ascii_lowercase(), name: wildcards_only(&name.to_ascii_lowercase()) }
             }
@@ -265,13 +268,11 @@ fn read(statement: wire::Statement, version: Version) -> Result<Statement, Strin
     Ok(Statement {
         sid: statement.sid,
         effect: statement.effect,
-        principal: match statement.principal {
-            None => None,
-            Some(wire::Principal::Text(text)) if text == "*" => Some(Principal::Everyone),
-            Some(wire::Principal::Text(text)) => return Err(format!("principal `{text}`: expected `*` or an object")),
-            Some(wire::Principal::ByKind(kinds)) => {
-                Some(Principal::ByKind(kinds.0.into_iter().map(|(kind, texts)| (kind, texts.0)).collect()))
-            }
+        principal: match (statement.principal, statement.not_principal) {
+            (None, None) => None,
+            (Some(these), None) => Some(read_principal(these)?),
+            (None, Some(these)) => Some(Principal::Not(Box::new(read_principal(these)?))),
+            (Some(_), Some(_)) => return Err("`Principal` and `NotPrincipal` exclude each other".to_owned()),
         },
         actions: match (statement.action, statement.not_action) {
             (Some(texts), None) => Actions::Action(actions(texts)),
@@ -286,6 +287,31 @@ fn read(statement: wire::Statement, version: Version) -> Result<Statement, Strin
         },
         condition: statement.condition.0.into_iter().map(|(operator, map)| (operator, keys(map))).collect(),
     })
+}
+
+fn read_principal(principal: wire::Principal) -> Result<Principal, String> {
+    match principal {
+        wire::Principal::Text(text) if text == "*" => Ok(Principal::Everyone),
+        wire::Principal::Text(text) => Err(format!("principal `{text}`: expected `*` or an object")),
+        wire::Principal::ByKind(kinds) => {
+            Ok(Principal::ByKind(kinds.0.into_iter().map(|(kind, texts)| (kind, texts.0)).collect()))
+        }
+    }
+}
+
+fn write_principal(principal: Principal) -> (Option<wire::Principal>, Option<wire::Principal>) {
+    match principal {
+        Principal::Everyone => (Some(wire::Principal::Text("*".to_owned())), None),
+        Principal::ByKind(kinds) => {
+            let kinds = kinds.into_iter().map(|(kind, texts)| (kind, wire::Texts(texts))).collect();
+            (Some(wire::Principal::ByKind(wire::Map(kinds))), None)
+        }
+        // Twice all but these is these.
+        Principal::Not(these) => {
+            let (these, not) = write_principal(*these);
+            (not, these)
+        }
+    }
 }
 
 impl From<PolicyDocument> for wire::Document {
@@ -318,15 +344,12 @@ fn write(statement: Statement) -> wire::Statement {
         Resources::NotResource(patterns) => (None, resources(patterns)),
         Resources::Absent => (None, None),
     };
+    let (principal, not_principal) = statement.principal.map_or((None, None), write_principal);
     wire::Statement {
         sid: statement.sid,
         effect: statement.effect,
-        principal: statement.principal.map(|principal| match principal {
-            Principal::Everyone => wire::Principal::Text("*".to_owned()),
-            Principal::ByKind(kinds) => {
-                wire::Principal::ByKind(wire::Map(kinds.into_iter().map(|(kind, texts)| (kind, wire::Texts(texts))).collect()))
-            }
-        }),
+        principal,
+        not_principal,
         action,
         not_action,
         resource,

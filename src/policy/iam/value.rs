@@ -22,6 +22,16 @@ pub(super) enum Comparison {
     Numeric(Order),
     Date(Order),
     Ip,
+    /// Base64 texts of the same bytes.
+    Binary,
+}
+
+impl Comparison {
+    /// Whether variables are filled in: with text and ARN operators only.
+    /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html#policy-vars-intro>
+    pub(super) fn has_variables(self) -> bool {
+        matches!(self, Comparison::Equals | Comparison::EqualsIgnoreCase | Comparison::Like | Comparison::Arn)
+    }
 }
 
 /// What order is asked for.
@@ -48,6 +58,7 @@ pub(super) const OPERATORS: &[(&str, Comparison, bool)] = &[
     ("ArnLike", Comparison::Arn, false),
     ("ArnNotLike", Comparison::Arn, true),
     ("Bool", Comparison::Bool, false),
+    ("BinaryEquals", Comparison::Binary, false),
     ("NumericEquals", Comparison::Numeric(Order::Same), false),
     ("NumericNotEquals", Comparison::Numeric(Order::Same), true),
     ("NumericLessThan", Comparison::Numeric(Order::Less), false),
@@ -75,6 +86,7 @@ pub(super) fn compare(comparison: Comparison, value: &str, wanted: &Text) -> Opt
         Comparison::Bool => Some(boolean(value)? == boolean(&plain(wanted))?),
         Comparison::Numeric(order) => Some(order.holds(number(value)?.partial_cmp(&number(&plain(wanted))?)?)),
         Comparison::Date(order) => Some(order.holds(date(value)?.cmp(&date(&plain(wanted))?))),
+        Comparison::Binary => Some(bytes(value)? == bytes(&plain(wanted))?),
         Comparison::Ip => {
             let (network, bits) = block(&plain(wanted))?;
             // A call through an AWS service carries that service's name in the place of an address.
@@ -111,6 +123,10 @@ fn plain(text: &Text) -> String {
 pub(super) fn boolean(text: &str) -> Option<bool> {
     let is = |word| text.eq_ignore_ascii_case(word);
     if is("true") { Some(true) } else { is("false").then_some(false) }
+}
+
+fn bytes(text: &str) -> Option<Vec<u8>> {
+    base64::Engine::decode(&base64::engine::general_purpose::STANDARD, text).ok()
 }
 
 /// Decimal numbers only: no `inf`, no `nan`, no exponent.
@@ -171,6 +187,9 @@ mod tests {
             ("ArnLike", "no-arn", "arn:aws:sns:*:1:*", Some(false)),
             ("Bool", "TRUE", "true", Some(true)),
             ("Bool", "yes", "true", None),
+            ("BinaryEquals", "QmluYXJ5", "QmluYXJ5", Some(true)),
+            ("BinaryEquals", "QmluYXJ5", "QmluYXI=", Some(false)),
+            ("BinaryEquals", "QmluYXJ5", "no base64", None),
             ("NumericLessThan", "9", "10", Some(true)),
             ("NumericEquals", "1.0", "1", Some(true)),
             ("NumericEquals", "nan", "1", None),

@@ -29,6 +29,8 @@ pub(super) struct Statement {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) principal: Option<Principal>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) not_principal: Option<Principal>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) action: Option<Texts>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) not_action: Option<Texts>,

@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::access::pod::Pod;
 use crate::config::KubeVersion;
+use crate::policy::decision::{Decision, Layer};
 use crate::policy::grant::Permit;
-use crate::policy::set::Decision;
 
 /// A level, loosest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -91,7 +91,7 @@ pub fn decide(policy: &NamespacePolicy, pod: &Pod) -> Decision {
     if checks.is_empty() {
         Decision::Allow { by: level }
     } else {
-        Decision::ExplicitDeny { by: format!("{level} {}", checks.join(", ")) }
+        Decision::ExplicitDeny { layer: Layer::Own, by: format!("{level} {}", checks.join(", ")) }
     }
 }
 

@@ -3,8 +3,8 @@
 
 use crate::access::identity::{Home, Identity};
 use crate::access::kube::{KubeRequest, KubeResource, KubeTarget};
+use crate::policy::decision::{Decision, Layer};
 use crate::policy::grant::Permit;
-use crate::policy::set::Decision;
 
 use super::model::{Binding, Kind, PolicyRule, RbacPolicy, Subject};
 
@@ -34,7 +34,7 @@ pub fn decide(policy: &RbacPolicy, identity: &Identity, groups: &[String], reque
             not_understood.push(format!("aggregationRule of ClusterRole {}", binding.role_ref.name));
         }
     }
-    Decision::ImplicitDeny { not_understood }
+    Decision::ImplicitDeny { layer: Layer::Own, not_understood }
 }
 
 /// The smallest units of all rules that are bound to anybody: verb x group x resource x name, or verb x path, per binding.
