@@ -6,7 +6,9 @@ use globset::{GlobBuilder, GlobMatcher};
 use jiff::Timestamp;
 use serde::Deserialize;
 
+use crate::access::blind::MustHold;
 use crate::access::identity::{Home, Identity, Name};
+use crate::access::last_accessed::LastUse;
 use crate::finding::{Code, Severity};
 
 mod class;
@@ -172,6 +174,10 @@ pub struct UncheckedKubernetes {
 pub struct UncheckedCoverage {
     /// Fewer days than this make the recording short.
     pub days_min: Option<u32>,
+    /// Account ids that must be in the recording; empty for whichever are.
+    pub accounts: BTreeSet<String>,
+    /// Regions that must be in it for each account; empty for whichever are.
+    pub regions: BTreeSet<String>,
 }
 
 /// A glob over identities or files, kept with its text.
@@ -287,6 +293,10 @@ pub struct Config {
     pub kubernetes: KubeVersion,
     /// Fewer days than this make the recording short.
     pub days_min: u32,
+    /// Accounts and regions that must be in the recording.
+    pub must_hold: MustHold,
+    /// What AWS remembers of uses beside the log, as it was given with `--last-accessed`; empty where nothing was.
+    pub last_uses: Vec<LastUse>,
     /// More rejected records than this, in percent, make a run fail.
     pub rejected_percent_max: u8,
     /// Severities that differ from the default.
@@ -375,6 +385,8 @@ impl UncheckedConfig {
             conditions: self.conditions,
             kubernetes: kube_version(self.kubernetes.version.as_deref().unwrap_or("1.36"))?,
             days_min: self.coverage.days_min.unwrap_or(14),
+            must_hold: MustHold { accounts: self.coverage.accounts, regions: self.coverage.regions },
+            last_uses: Vec::new(),
             rejected_percent_max: self.ingest.rejected_percent_max.unwrap_or(50),
             findings: self.findings,
         })

@@ -68,6 +68,22 @@ codes! {
     ClusterUnnamed = "cluster-unnamed", Warning;
     /// The recording holds no data events of a service that was used through management events.
     DataEventsOff = "data-events-off", Warning;
+    /// An identity used a service whose data events were not recorded for it: what it reads and writes there is unknown.
+    IdentityBlind = "identity-blind", Warning;
+    /// Recording was stopped, or what is recorded was changed, while the log was made.
+    RecordingChanged = "recording-changed", Warning;
+    /// Days without any event between days with many.
+    RecordingGap = "recording-gap", Warning;
+    /// An account that should be in the recording, or that the log mentions, has no record of its own.
+    AccountMissing = "account-missing", Warning;
+    /// A region that should be in the recording, or that the log mentions, has no record of its own.
+    RegionMissing = "region-missing", Warning;
+    /// AWS knows of a use inside the window that the log does not show.
+    LastAccessedUnseen = "last-accessed-unseen", Warning;
+    /// AWS knows of a use outside the window that the log does not show.
+    LastAccessedOutside = "last-accessed-outside", Note;
+    /// A service was used some of whose actions leave no event anywhere.
+    UnloggedActions = "unlogged-actions", Note;
     /// No Kubernetes read (get, list, watch) was recorded.
     ReadsMissing = "reads-missing", Warning;
     /// Audit records carry no bodies (Metadata level): pods and services were not seen.

@@ -5,17 +5,19 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use crate::access::blind::Expected;
 use crate::access::profile::Profile;
 use crate::access::survey::Survey;
 use crate::aggregate::{self, Aggregator, ProfileError};
 use crate::artifact::Artifact;
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, data_events};
 use crate::config::Config;
 use crate::finding::{self, Code, Finding};
 use crate::ingest::{self, IngestError, Input, InputKind, Reading};
 use crate::load::{self, LoadError};
 use crate::policy::set::{Documents, PolicySet};
 use crate::policy::snapshot::Snapshot;
+use crate::render::coverage::Sight;
 use crate::render::redact::Detail;
 use crate::render::report::Subject;
 use crate::render::{self, RenderError, Templates};
@@ -150,7 +152,7 @@ pub fn generate(source: &Source<'_>) -> Result<Plan, PipelineError> {
     let holes = holes(&learned.profile, source);
     let verdict = replay.verdict(learned.basis, holes.clone());
     findings.extend(holes);
-    findings.extend(remarks(&learned.profile, &verdict));
+    findings.extend(remarks(&learned.profile, source, &verdict));
     let findings = finding::arrange(findings, &source.config.findings);
     Ok(Plan { profile: learned.profile, policies, verdict, findings })
 }
@@ -179,7 +181,7 @@ pub fn verify(source: &Source<'_>, folder: &Path) -> Result<Plan, PipelineError>
     let holes = holes(&profile, source);
     let verdict = replay.verdict(basis, holes.clone());
     findings.extend(holes);
-    findings.extend(remarks(&profile, &verdict));
+    findings.extend(remarks(&profile, source, &verdict));
     let findings = finding::arrange(findings, &source.config.findings);
     Ok(Plan { profile, policies, verdict, findings })
 }
@@ -196,15 +198,15 @@ pub fn artifacts(
     detail: Detail,
 ) -> Result<Vec<Artifact>, RenderError> {
     let Plan { profile, policies, verdict, findings } = plan;
-    let subject = Subject { profile, policies, verdict, findings, config };
+    let sight = sight(profile, config, catalog);
+    let subject = Subject { profile, policies, verdict, findings, config, sight: &sight };
     render::artifacts(subject, catalog, templates, detail)
 }
 
 /// What the recording could not show, as configuration weighs it.
 #[must_use]
 pub fn holes(profile: &Profile, source: &Source<'_>) -> Vec<Finding> {
-    let data_services: Vec<&str> = source.catalog.rules().data_services().collect();
-    let mut holes = profile.coverage.holes(&data_services, source.config.days_min);
+    let mut holes = with_expected(source.config, source.catalog, |expected| profile.coverage.holes(expected));
     if profile.ledger.observed == 0 {
         let note = "no record is an observed request, so nothing can be written or judged: name another input, or widen `--since` and `--until`";
         holes.push(Finding::new(Code::NothingObserved, "the log", note));
@@ -220,9 +222,35 @@ fn not_in_snapshot(policies: &PolicySet, snapshot: &Snapshot) -> Vec<Finding> {
     absent.map(|(identity, _)| Finding::new(Code::NotInSnapshot, identity.to_string(), note)).collect()
 }
 
+/// What is worth knowing of the recording and does not make a verdict incomplete.
+#[must_use]
+pub fn recording_remarks(profile: &Profile, source: &Source<'_>) -> Vec<Finding> {
+    let remarks = with_expected(source.config, source.catalog, |expected| profile.coverage.remarks(expected));
+    finding::arrange(remarks, &source.config.findings)
+}
+
+/// Calls `look` with what a complete recording is held against.
+fn with_expected<T>(config: &Config, catalog: &Catalog, look: impl FnOnce(&Expected<'_>) -> T) -> T {
+    let data_services: Vec<&str> = catalog.rules().data_services().collect();
+    look(&Expected {
+        data_events: data_events::embedded(),
+        data_services: &data_services,
+        days_min: config.days_min,
+        must_hold: &config.must_hold,
+        last_uses: &config.last_uses,
+        judged: &|identity| config.left_out(identity).is_none(),
+    })
+}
+
+/// Whom the recording was blind for, and the event selectors that would end it.
+#[must_use]
+pub fn sight(profile: &Profile, config: &Config, catalog: &Catalog) -> Sight {
+    with_expected(config, catalog, |expected| Sight::of(&profile.coverage, expected))
+}
+
 /// Findings about the reading itself.
-fn remarks(profile: &Profile, verdict: &Verdict) -> Vec<Finding> {
-    let mut remarks = profile.coverage.remarks();
+fn remarks(profile: &Profile, source: &Source<'_>, verdict: &Verdict) -> Vec<Finding> {
+    let mut remarks = recording_remarks(profile, source);
     for contested in &verdict.restraint.contested {
         let note = format!("{}; it stays granted, find out which answer is meant: {}", contested.note, contested.request);
         remarks.push(Finding::new(Code::Contested, contested.identity.to_string(), note).counted(contested.count));

@@ -49,6 +49,23 @@ impl Days {
     }
 }
 
+impl Days {
+    /// The days, in order.
+    pub fn iter(&self) -> impl Iterator<Item = Day> {
+        self.words().flat_map(|(word, bits)| {
+            (0..64_i32).filter(move |bit| bits >> bit & 1 == 1).map(move |bit| word.saturating_mul(64).saturating_add(bit))
+        })
+    }
+
+    /// The runs of days between the first and the last on which nothing was seen: first and last day of each run.
+    #[must_use]
+    pub fn gaps(&self) -> Vec<(Day, Day)> {
+        let after = self.iter().skip(1);
+        let pairs = self.iter().zip(after).filter(|(day, next)| next.saturating_sub(*day) > 1);
+        pairs.map(|(day, next)| (day.saturating_add(1), next.saturating_sub(1))).collect()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -62,5 +79,14 @@ mod tests {
         days.merge(&Days::of(0));
         assert_eq!(days.count(), 4);
         assert_eq!(days.words().collect::<Vec<_>>(), [(-1, 1 << 63), (0, (1 << 63) | 1), (1, 1)]);
+    }
+
+    #[test]
+    fn gaps_lie_between_days() {
+        let mut days = Days::default();
+        assert!(days.gaps().is_empty());
+        [-3, 0, 1, 63, 64, 200].into_iter().for_each(|day| days.insert(day));
+        assert_eq!(days.iter().collect::<Vec<_>>(), [-3, 0, 1, 63, 64, 200]);
+        assert_eq!(days.gaps(), [(-2, -1), (2, 62), (65, 199)]);
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Invariant: every action that the rules name exists in the embedded reference (held by `tests/cloudtrail.rs`).
 
+pub mod data_events;
 pub mod format;
 pub mod reference;
 pub mod rules;

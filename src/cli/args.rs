@@ -133,6 +133,14 @@ pub(crate) struct Shape {
     pub(crate) kubernetes: Option<String>,
 }
 
+/// What is known beside the log.
+#[derive(Debug, Args, Default)]
+pub(crate) struct Beside {
+    /// Saved answer of `aws iam get-service-last-accessed-details`: what it knows and the log lacks is a hole (may be repeated)
+    #[arg(long, value_name = "FILE", help_heading = "Judge")]
+    pub(crate) last_accessed: Vec<PathBuf>,
+}
+
 /// What a report shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Evidence {
@@ -181,6 +189,8 @@ pub(crate) struct Generate {
     #[command(flatten)]
     pub(crate) choose: Choose,
     #[command(flatten)]
+    pub(crate) beside: Beside,
+    #[command(flatten)]
     pub(crate) shape: Shape,
 }
 
@@ -203,6 +213,8 @@ pub(crate) struct Verify {
     pub(crate) fail_on: FailOn,
     #[command(flatten)]
     pub(crate) choose: Choose,
+    #[command(flatten)]
+    pub(crate) beside: Beside,
 }
 
 #[derive(Debug, Args)]
@@ -228,6 +240,8 @@ pub(crate) struct Doctor {
     pub(crate) inputs: Vec<String>,
     #[command(flatten)]
     pub(crate) choose: Choose,
+    #[command(flatten)]
+    pub(crate) beside: Beside,
 }
 
 #[derive(Debug, Args)]

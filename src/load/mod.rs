@@ -1,6 +1,7 @@
 //! Load: bytes -> policies. Reads an output folder back by its manifest, and a snapshot of production.
 
 pub mod iam;
+pub mod last_accessed;
 pub mod podsec;
 pub mod rbac;
 pub mod snapshot;

@@ -41,6 +41,16 @@ pub fn words(text: &str) -> String {
     out.replace("://", "&#58;//").replace("www.", "www&#46;")
 }
 
+/// A fenced block that nothing inside can end.
+/// <https://spec.commonmark.org/0.31.2/#fenced-code-blocks>
+#[must_use]
+pub fn block(language: &str, text: &str) -> String {
+    let longest = text.split(|character| character != '`').map(str::len).max().unwrap_or_default();
+    let fence = "`".repeat(longest.max(2) + 1);
+    let shown: String = text.chars().filter(|character| *character == '\n' || !is_hidden(*character)).collect();
+    format!("{fence}{language}\n{}\n{fence}", shown.trim_end())
+}
+
 /// A number with its noun: `1 hole`, `2 holes`.
 #[must_use]
 pub fn count(number: impl TryInto<u64>, noun: &str) -> String {
@@ -80,6 +90,7 @@ mod tests {
         assert_eq!(code("a|b\n# c"), "`a\\|b\\u{a}# c`");
         assert_eq!(code("\u{202e}x"), "`\\u{202e}x`");
         assert!(code(&"x".repeat(1 << 20)).len() < 300);
+        assert_eq!(block("json", "a\n```\nb\n"), "````json\na\n```\nb\n````");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Render: nouns -> artifacts. serde spells, tera arranges: no template decides a brace or comma of a policy.
 
+pub mod coverage;
 pub mod evidence;
 mod hcl;
 pub mod iam;
@@ -182,6 +183,7 @@ pub fn artifacts(
     for proposal in &subject.policies.network {
         artifacts.extend(network::artifacts(proposal, templates)?);
     }
+    artifacts.extend(coverage::artifacts(subject.sight)?);
     artifacts.push(evidence::artifact(subject.profile, detail)?);
     artifacts.push(report::artifact(subject, templates, detail)?);
     artifacts.push(verdict_file(subject, detail)?);

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::coverage::{self, Sight};
 use super::markdown::{code, count, words};
 use super::redact::Detail;
 use super::{RenderError, Templates};
@@ -37,6 +38,8 @@ struct View {
     contested: List,
     excess: List,
     holes: List,
+    blind: List,
+    selectors: Vec<coverage::Block>,
     findings: List,
     left_out: List,
     causes: List,
@@ -88,6 +91,8 @@ pub struct Subject<'a> {
     pub findings: &'a [Finding],
     /// How identities were chosen.
     pub config: &'a Config,
+    /// Whom the recording was blind for, and what would open its eyes.
+    pub sight: &'a Sight,
 }
 
 /// `report.md`.
@@ -143,6 +148,8 @@ fn view(subject: Subject<'_>, detail: Detail) -> View {
         contested: List::of(&restraint.contested, example),
         excess: List::of(&necessity.excess, |excess| vec![show(&excess.identity.to_string()), show(&excess.permit.to_string())]),
         holes: List::of(&verdict.coverage, finding),
+        blind: List::of(&subject.sight.blind, |row| row.cells(detail)),
+        selectors: subject.sight.blocks(),
         findings: List::of(&said, finding),
         left_out: List::of(&verdict.left_out, |left| vec![show(&left.identity.to_string()), words(&left.why)]),
         causes: List::of(&causes, |(why, count)| vec![show(&spell_undecided(why)), count.to_string()]),

@@ -149,12 +149,9 @@ fn a_record_says_whether_it_is_a_data_event() {
         ("GetBucketAcl", json!({"managementEvent": false}), true),
         ("GetBucketAcl", json!({"eventCategory": "Data", "managementEvent": true}), true),
     ] {
-        let Some(Sighting::Trail { service, data, account, region, .. }) = decoded(&record("s3", event, more.clone())).sighting
-        else {
-            panic!("no sighting")
-        };
+        let Some(Sighting::Trail(seen)) = decoded(&record("s3", event, more.clone())).sighting else { panic!("no sighting") };
         assert_eq!(
-            (service.as_str(), account.as_str(), region.as_str(), data),
+            (seen.service.as_str(), seen.account.as_str(), seen.region.as_str(), seen.data),
             ("s3", "111122223333", "eu-west-1", expected),
             "{event} {more}"
         );

@@ -8,8 +8,11 @@ use tightfit::access::coverage::Coverage;
 use tightfit::access::identity::{Home, Name};
 use tightfit::access::profile::Profile;
 use tightfit::config::{Class, Config};
+use tightfit::finding::Finding;
 use tightfit::pipeline;
+use tightfit::render::coverage::Sight;
 use tightfit::render::markdown::count;
+use tightfit::render::redact::Detail;
 
 use super::{JSON_SCHEMA, Session, records, redacted, say_ledger};
 use crate::args::{Doctor, Shape, Shared};
@@ -17,11 +20,13 @@ use crate::console::{self, Console, visible};
 use crate::exit::Exit;
 
 pub(super) fn run(shared: &Shared, command: &Doctor, console: &Console) -> Result<Exit> {
-    let session = Session::open(shared, &command.choose, &Shape::default(), &command.inputs, console)?;
-    let (profile, holes) = session.with_source("reading", |source| {
+    let session = Session::open(shared, &command.choose, &Shape::default(), &command.inputs, console)?.beside(&command.beside)?;
+    let (profile, holes, remarks, sight) = session.with_source("reading", |source| {
         pipeline::learn(source).map(|learned| {
             let holes = pipeline::holes(&learned.profile, source);
-            (learned.profile, holes)
+            let remarks = pipeline::recording_remarks(&learned.profile, source);
+            let sight = pipeline::sight(&learned.profile, source.config, source.catalog);
+            (learned.profile, holes, remarks, sight)
         })
     })?;
     let damaged = session.damaged(&profile.ledger);
@@ -30,17 +35,15 @@ pub(super) fn run(shared: &Shared, command: &Doctor, console: &Console) -> Resul
     say_identities(console, &profile, &session.config);
     console.line("");
     console.line("what the recording cannot show, and what to switch on:");
-    for hole in &holes {
-        console.line(&format!(
-            "  {} {} {}: {}",
-            console::severity(hole.severity),
-            hole.code.name(),
-            visible(&hole.about),
-            visible(&hole.note)
-        ));
-    }
+    holes.iter().for_each(|hole| say(console, hole));
     if holes.is_empty() {
         console.line("  no hole is known");
+    }
+    say_sight(console, &sight);
+    if !remarks.is_empty() {
+        console.line("");
+        console.line("worth knowing:");
+        remarks.iter().for_each(|remark| say(console, remark));
     }
     console.line("");
     console.line("what can be generated now:");
@@ -53,9 +56,43 @@ pub(super) fn run(shared: &Shared, command: &Doctor, console: &Console) -> Resul
         "records": records(&profile.ledger),
         "coverage": redacted(serde_json::to_value(&profile.coverage)?),
         "holes": redacted(serde_json::to_value(&holes)?),
+        "remarks": redacted(serde_json::to_value(&remarks)?),
+        "event_selectors": sight.plans.iter().map(|(account, plan)| (account, &plan.whole)).collect::<BTreeMap<_, _>>(),
         "ready": ready.iter().map(|(kind, count)| ((*kind).to_owned(), *count)).collect::<BTreeMap<_, _>>(),
     }));
     Ok(if damaged { Exit::Failed } else { Exit::Done })
+}
+
+fn say(console: &Console, finding: &Finding) {
+    let (about, note) = (Detail::Redacted.show(&finding.about), Detail::Redacted.show(&finding.note));
+    console.line(&format!(
+        "  {} {} {}: {}",
+        console::severity(finding.severity),
+        finding.code.name(),
+        visible(&about),
+        visible(&note)
+    ));
+}
+
+/// Whom the recording is blind for, and how to go on.
+fn say_sight(console: &Console, sight: &Sight) {
+    if sight.blind.is_empty() {
+        return;
+    }
+    console.line("");
+    console.line(
+        "data that could not be seen (management / data events, KMS through the service), and what recording it would cost:",
+    );
+    let limit = if console.verbose() { usize::MAX } else { 15 };
+    for row in sight.blind.iter().take(limit) {
+        let [management, data, through] = row.counts;
+        let used = if row.proven { "data was used" } else { "data may have been used" };
+        let identity = Detail::Redacted.show(&row.identity);
+        let counts = format!("{management} / {data}, {through}");
+        console.line(&format!("  {}  {} {counts}: {used}; events: {}", visible(&identity), visible(&row.service), row.cost));
+    }
+    super::say_more(console, sight.blind.len(), limit);
+    console.line("`tightfit generate` writes the event selectors that would record it to coverage/ACCOUNT/event-selectors.json; --json shows them");
 }
 
 fn say_recording(console: &Console, coverage: &Coverage) {
@@ -111,7 +148,7 @@ fn say_identities(console: &Console, profile: &Profile, config: &Config) {
     let limit = if console.verbose() { usize::MAX } else { 15 };
     for (identity, part) in profile.identities.iter().take(limit) {
         let why = config.left_out(identity).map_or_else(String::new, |why| format!(" (left out: {why})"));
-        let name = tightfit::render::redact::Detail::Redacted.show(&identity.to_string());
+        let name = Detail::Redacted.show(&identity.to_string());
         console.line(&format!("  {}  {} requests{why}", visible(&name), part.requests.len()));
     }
     if profile.identities.len() > limit {

@@ -14,8 +14,9 @@ use crate::console::Console;
 use crate::exit::{self, Exit};
 
 pub(super) fn run(shared: &Shared, command: &Generate, console: &Console, publishing: &Mutex<()>) -> Result<Exit> {
-    let session =
-        Session::open(shared, &command.choose, &command.shape, &command.inputs, console)?.beside(command.snapshot.as_deref());
+    let session = Session::open(shared, &command.choose, &command.shape, &command.inputs, console)?
+        .beside(&command.beside)?
+        .within(command.snapshot.as_deref());
     // Broken templates are told before minutes of reading.
     let templates = Templates::new(command.templates.as_deref())?;
     let plan = session.with_source("reading twice", pipeline::generate)?;

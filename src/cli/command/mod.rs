@@ -18,13 +18,14 @@ use tightfit::catalog::Catalog;
 use tightfit::config::Config;
 use tightfit::finding::{Code, Finding, Severity};
 use tightfit::ingest::{self, InputKind, Inputs};
+use tightfit::load;
 use tightfit::pipeline::{Plan, Source};
 use tightfit::render::markdown::count;
 use tightfit::render::redact::Detail;
 use tightfit::verdict::Verdict;
 use tokio::sync::Mutex;
 
-use crate::args::{Arguments, Choose, Command, Evidence, FailOn, Shape, Shared};
+use crate::args::{Arguments, Beside, Choose, Command, Evidence, FailOn, Shape, Shared};
 use crate::console::{self, Console, visible};
 use crate::exit::Exit;
 use crate::settings;
@@ -77,10 +78,20 @@ impl<'a> Session<'a> {
         Ok(Session { config, inputs, snapshot: None, jobs, lenient: shared.lenient, console })
     }
 
-    /// The same session with a snapshot of production beside it.
-    fn beside(mut self, snapshot: Option<&Path>) -> Self {
+    /// The same session within what production has.
+    fn within(mut self, snapshot: Option<&Path>) -> Self {
         self.snapshot = snapshot.map(Path::to_path_buf);
         self
+    }
+
+    /// The same session with what is known beside the log.
+    fn beside(mut self, beside: &Beside) -> Result<Self> {
+        for file in &beside.last_accessed {
+            self.config.last_uses.extend(load::last_accessed::read(file)?);
+        }
+        self.config.last_uses.sort();
+        self.config.last_uses.dedup();
+        Ok(self)
     }
 
     /// Runs a stage over the inputs with progress.

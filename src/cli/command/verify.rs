@@ -10,8 +10,9 @@ use crate::console::Console;
 use crate::exit::{self, Exit};
 
 pub(super) fn run(shared: &Shared, command: &Verify, console: &Console) -> Result<Exit> {
-    let session =
-        Session::open(shared, &command.choose, &Shape::default(), &command.inputs, console)?.beside(command.snapshot.as_deref());
+    let session = Session::open(shared, &command.choose, &Shape::default(), &command.inputs, console)?
+        .beside(&command.beside)?
+        .within(command.snapshot.as_deref());
     let plan = session.with_source("replaying", |source| pipeline::verify(source, &command.policies))?;
     let damaged = session.damaged(&plan.profile.ledger) | too_many_rejected(&session, &plan.profile.ledger);
     say_ledger(console, &plan.profile.ledger);

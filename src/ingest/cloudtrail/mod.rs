@@ -12,6 +12,7 @@ mod outcome;
 mod record;
 mod resource;
 mod s3;
+mod sighting;
 mod translate;
 
 use std::collections::BTreeMap;
@@ -56,6 +57,12 @@ fn decode_object(object: &Object, catalog: &Catalog) -> Option<Decoded> {
         let mut decoded = Decoded::skipped(skip);
         decoded.id = record::id(object).unwrap_or_default();
         decoded.time = record::time(object).ok();
+        if skip == Skip::Aggregated {
+            decoded.sighting = sighting::aggregated(object, catalog);
+            if let Some(Sighting::Aggregated { time, .. }) = &decoded.sighting {
+                decoded.time = Some(*time);
+            }
+        }
         return Some(decoded);
     }
     if !object.contains_key("eventSource") || !object.contains_key("eventName") {
@@ -118,25 +125,14 @@ fn decode_trail(trail: &Trail, catalog: &Catalog) -> Decoded {
     // What the console does by itself is no API call; where it has the name of one, it is read as that.
     let console =
         trail.event_type == "AwsConsoleAction" && matches!(&end, End::Undecided { why: Undecided::EventUnmapped(_), .. });
+    let end = if console { End::Skipped(Skip::ServiceEvent) } else { end };
     Decoded {
         id: trail.id.clone(),
         stage: Stage::Whole,
         time: Some(trail.time),
         issued_to: trail.user.as_ref().map(|user| user.issued_to.clone()).unwrap_or_default(),
-        end: if console { End::Skipped(Skip::ServiceEvent) } else { end },
+        sighting: Some(sighting::sighting(trail, &end, catalog)),
+        end,
         facts,
-        sighting: Some(sighting(trail, catalog)),
-    }
-}
-
-fn sighting(trail: &Trail, catalog: &Catalog) -> Sighting {
-    let prefix = catalog.prefixes_of(&trail.source).first().copied().unwrap_or(&trail.source);
-    let account = trail.user.as_ref().map(|user| user.account.as_str()).unwrap_or_default();
-    Sighting::Trail {
-        time: trail.time,
-        account: identity::first(&[&trail.recipient, account]).to_owned(),
-        region: trail.region.clone(),
-        service: prefix.to_owned(),
-        data: trail.data.unwrap_or_else(|| catalog.rules().is_data_event(prefix, &trail.event)),
     }
 }

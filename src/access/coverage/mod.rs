@@ -2,29 +2,35 @@
 //!
 //! Invariant: adding sightings in any order, and merging any split, gives the same coverage.
 
+mod trail;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::aws::Arn;
 use super::days::Days;
+pub use trail::{Aggregated, Capped, Counts, Touch, TrailChange, TrailCoverage, TrailSighting};
 
 /// What one record says about the recording itself.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Sighting {
     /// A CloudTrail event.
-    Trail {
-        /// When.
+    Trail(Box<TrailSighting>),
+    /// A CloudTrail aggregated event: how many data events of a service five minutes held.
+    Aggregated {
+        /// When the five minutes began.
         time: Timestamp,
-        /// The account in whose trail it stood; may be empty.
+        /// The account; may be empty.
         account: String,
-        /// The region; may be empty.
-        region: String,
-        /// The IAM prefix of the service that was called, or the event source where none is known.
+        /// The IAM prefix of the service, or the event source where none is known.
         service: String,
-        /// Whether this was a data event.
-        data: bool,
+        /// By what the events were counted, such as `eventName`: one event stands in the counts of several dimensions.
+        dimension: String,
+        /// How many events.
+        count: u64,
     },
     /// A Kubernetes audit event.
     Audit {
@@ -45,19 +51,6 @@ pub enum Sighting {
         /// Whether that one carried a pod spec.
         pod_spec: bool,
     },
-}
-
-/// What was seen of one account's trail.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct TrailCoverage {
-    /// Events by region.
-    pub regions: BTreeMap<String, u64>,
-    /// Management events by service.
-    pub management: BTreeMap<String, u64>,
-    /// Data events by service.
-    pub data: BTreeMap<String, u64>,
-    /// When.
-    pub span: Span,
 }
 
 /// What was seen of one cluster's audit log.
@@ -101,6 +94,12 @@ pub struct Coverage {
     pub trails: BTreeMap<String, TrailCoverage>,
     /// Kubernetes audit, by cluster.
     pub audits: BTreeMap<String, AuditCoverage>,
+    /// Accounts that ARNs of CloudTrail requests name, with the number of records.
+    #[serde(default)]
+    pub accounts_mentioned: Capped<u64>,
+    /// Regions that ARNs of CloudTrail requests name, with the number of records.
+    #[serde(default)]
+    pub regions_mentioned: Capped<u64>,
     /// Requests whose response was never recorded, by cluster.
     pub response_missing: BTreeMap<String, u64>,
     /// Ids that stood twice with different content, up to a few; the rest is in the count.
@@ -136,12 +135,12 @@ impl Coverage {
     /// Takes in what one record says.
     pub fn insert(&mut self, sighting: &Sighting) {
         match sighting {
-            Sighting::Trail { time, account, region, service, data } => {
-                let trail = self.trails.entry(account.clone()).or_default();
-                *trail.regions.entry(region.clone()).or_default() += 1;
-                let services = if *data { &mut trail.data } else { &mut trail.management };
-                *services.entry(service.clone()).or_default() += 1;
-                trail.span.insert(*time);
+            Sighting::Trail(sighting) => {
+                self.mention(&sighting.arns);
+                slot(&mut self.trails, &sighting.account).insert(sighting);
+            }
+            Sighting::Aggregated { time, account, service, dimension, count } => {
+                slot(&mut self.trails, account).insert_aggregated(*time, service, dimension, *count);
             }
             Sighting::Audit { time, cluster, cluster_named, level, read, truncated, pod_write, pod_spec } => {
                 let audit = self.audits.entry(cluster.clone()).or_default();
@@ -157,6 +156,21 @@ impl Coverage {
         }
     }
 
+    /// Accounts and regions that the ARNs of one record name, each once.
+    fn mention(&mut self, arns: &[Arn]) {
+        let is_account = |text: &&str| text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit());
+        let is_region = |text: &&str| {
+            let parts: Vec<&str> = text.split('-').collect();
+            let place = |part: &str| !part.is_empty() && part.len() <= 12 && part.bytes().all(|byte| byte.is_ascii_lowercase());
+            matches!(parts.as_slice(), [places @ .., number] if places.len() >= 2
+                && places.iter().all(|part| place(part)) && number.len() == 1 && number.bytes().all(|byte| byte.is_ascii_digit()))
+        };
+        let accounts: BTreeSet<&str> = arns.iter().filter_map(|arn| arn.account.as_literal()).filter(is_account).collect();
+        let regions: BTreeSet<&str> = arns.iter().filter_map(|arn| arn.region.as_literal()).filter(is_region).collect();
+        accounts.into_iter().for_each(|account| self.accounts_mentioned.update(account, |count| *count += 1));
+        regions.into_iter().for_each(|region| self.regions_mentioned.update(region, |count| *count += 1));
+    }
+
     /// First, last and days over everything.
     #[must_use]
     pub fn span(&self) -> Span {
@@ -170,12 +184,10 @@ impl Coverage {
     /// Takes in another coverage.
     pub fn merge(&mut self, other: &Coverage) {
         for (account, trail) in &other.trails {
-            let mine = self.trails.entry(account.clone()).or_default();
-            add_counts(&mut mine.regions, &trail.regions);
-            add_counts(&mut mine.management, &trail.management);
-            add_counts(&mut mine.data, &trail.data);
-            mine.span.merge(&trail.span);
+            slot(&mut self.trails, account).merge(trail);
         }
+        self.accounts_mentioned.merge(&other.accounts_mentioned, |mine, theirs| *mine += theirs);
+        self.regions_mentioned.merge(&other.regions_mentioned, |mine, theirs| *mine += theirs);
         for (cluster, audit) in &other.audits {
             let mine = self.audits.entry(cluster.clone()).or_default();
             mine.named |= audit.named;
@@ -200,8 +212,17 @@ impl Coverage {
 /// How many forged or repeated ids are kept by name.
 pub const DUPLICATE_IDS_MAX: usize = 5;
 
+/// The value of a key, made when it is missing; the key is copied only then.
+fn slot<'a, K: Ord + Clone, V: Default>(map: &'a mut BTreeMap<K, V>, key: &K) -> &'a mut V {
+    if !map.contains_key(key) {
+        map.insert(key.clone(), V::default());
+    }
+    map.entry(key.clone()).or_default()
+}
+
 fn add_counts(to: &mut BTreeMap<String, u64>, from: &BTreeMap<String, u64>) {
     for (key, count) in from {
-        *to.entry(key.clone()).or_default() += count;
+        let sum = slot(to, key);
+        *sum = sum.saturating_add(*count);
     }
 }
