@@ -12,9 +12,14 @@ use crate::access::last_accessed::LastUse;
 use crate::finding::{Code, Severity};
 
 mod class;
+mod conditions;
+mod documents;
+mod sensitive;
 
 pub use class::Class;
 use class::RECOGNISED;
+pub use conditions::Conditions;
+pub use documents::{Attach, Documents, UncheckedDocuments};
 
 /// What is wrong with settings.
 #[derive(Debug, thiserror::Error)]
@@ -63,6 +68,8 @@ pub struct UncheckedConfig {
     pub clusters: BTreeMap<String, String>,
     /// When names become wildcards.
     pub generalize: UncheckedGeneralize,
+    /// What kind of IAM document is written.
+    pub documents: UncheckedDocuments,
     /// What counts as evidence.
     pub evidence: UncheckedEvidence,
     /// Which conditions are written.
@@ -111,6 +118,16 @@ pub struct UncheckedGeneralize {
     pub object_keys_min: Option<u64>,
     /// How many names that share a generated part become one pattern; at least 2.
     pub generated_names_min: Option<u64>,
+    /// How many names that differ in a part which a person may have chosen too become one pattern; at least 2.
+    pub sibling_names_min: Option<u64>,
+    /// Globs over names that are never taken in by a pattern, added to the built-in ones.
+    pub sensitive: Vec<String>,
+    /// Whether the built-in sensitive names hold; they do by default.
+    pub sensitive_defaults: Option<bool>,
+    /// Whether a service's actions of one verb and access level become `Verb*`.
+    pub verb_families: bool,
+    /// How many actions of one verb become `Verb*`; at least 2.
+    pub verb_families_min: Option<u64>,
     /// How many Kubernetes names of one resource become every name; at least 2.
     pub kube_names_min: Option<u64>,
 }
@@ -123,41 +140,6 @@ pub struct UncheckedEvidence {
     pub failed: Option<bool>,
     /// Whether requests that leave no record, but must have been made beside one that does, are granted.
     pub assumed: Option<bool>,
-}
-
-/// `[conditions]`: which conditions are written where every record behind a grant satisfies them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
-#[expect(clippy::struct_excessive_bools, reason = "one switch for each condition, as people write them")]
-pub struct Conditions {
-    /// `iam:PassRole` only to the services that the role was handed to.
-    pub passed_to_service: bool,
-    /// What a service did with the identity's credentials, only through that service.
-    pub via_service: bool,
-    /// `s3:ListBucket` only below the prefixes that were listed.
-    pub list_prefix: bool,
-    /// Trust in another account only with the external id that was given.
-    pub external_id: bool,
-    /// Only through the VPC endpoints that were used. Production's are others.
-    pub source_vpce: bool,
-    /// Only in the regions that were used. Breaks failover.
-    pub requested_region: bool,
-    /// Only with a second factor. Chained and service sessions carry none.
-    pub mfa: bool,
-}
-
-impl Default for Conditions {
-    fn default() -> Self {
-        Conditions {
-            passed_to_service: true,
-            via_service: true,
-            list_prefix: true,
-            external_id: true,
-            source_vpce: false,
-            requested_region: false,
-            mfa: false,
-        }
-    }
 }
 
 /// `[kubernetes]`.
@@ -194,7 +176,20 @@ impl Pattern {
     /// # Errors
     /// When `text` is no glob; `key` names the setting in the message.
     pub fn new(key: &str, text: &str) -> Result<Self, ConfigError> {
+        Pattern::build(key, text, false)
+    }
+
+    /// The same, in any case of its letters.
+    ///
+    /// # Errors
+    /// When `text` is no glob; `key` names the setting in the message.
+    pub fn ignoring_case(key: &str, text: &str) -> Result<Self, ConfigError> {
+        Pattern::build(key, text, true)
+    }
+
+    fn build(key: &str, text: &str, ignoring_case: bool) -> Result<Self, ConfigError> {
         let glob = GlobBuilder::new(text)
+            .case_insensitive(ignoring_case)
             .literal_separator(false)
             .backslash_escape(true)
             .build()
@@ -253,6 +248,10 @@ pub struct Generalize {
     pub object_keys_min: u64,
     /// Names with a generated part that become one pattern.
     pub generated_names_min: u64,
+    /// Names that differ in a part which a person may have chosen too that become one pattern.
+    pub sibling_names_min: u64,
+    /// Actions of one verb that become `Verb*`; `None` where that is not asked for.
+    pub verb_families_min: Option<u64>,
     /// Kubernetes names of one resource that become every name.
     pub kube_names_min: u64,
 }
@@ -283,6 +282,10 @@ pub struct Config {
     pub clusters: Vec<(String, Pattern)>,
     /// When names become wildcards.
     pub generalize: Generalize,
+    /// Names that no pattern takes in.
+    pub sensitive: Vec<Pattern>,
+    /// What kind of IAM document is written.
+    pub documents: Documents,
     /// Whether calls that failed after authorization are evidence for a grant.
     pub failed_is_evidence: bool,
     /// Whether requests that leave no record, but must have been made beside one that does, are granted.
@@ -378,8 +381,16 @@ impl UncheckedConfig {
                 exact: self.generalize.exact.unwrap_or(false),
                 object_keys_min: at_least_two("generalize.object-keys-min", self.generalize.object_keys_min, 10)?,
                 generated_names_min: at_least_two("generalize.generated-names-min", self.generalize.generated_names_min, 2)?,
+                sibling_names_min: at_least_two("generalize.sibling-names-min", self.generalize.sibling_names_min, 5)?,
+                verb_families_min: self
+                    .generalize
+                    .verb_families
+                    .then(|| at_least_two("generalize.verb-families-min", self.generalize.verb_families_min, 3))
+                    .transpose()?,
                 kube_names_min: at_least_two("generalize.kube-names-min", self.generalize.kube_names_min, 10)?,
             },
+            sensitive: sensitive::patterns(&self.generalize.sensitive, self.generalize.sensitive_defaults.unwrap_or(true))?,
+            documents: self.documents.check()?,
             failed_is_evidence: self.evidence.failed.unwrap_or(true),
             assumed: self.evidence.assumed.unwrap_or(true),
             conditions: self.conditions,

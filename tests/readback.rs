@@ -115,7 +115,7 @@ fn role(name: &str) -> Identity {
 }
 
 fn rendered(identity: &Identity, documents: &[PolicyDocument]) -> Vec<Artifact> {
-    iam::artifacts(identity, documents, &Templates::new(None).unwrap()).unwrap()
+    iam::artifacts(identity, documents, tightfit::config::Attach::Managed, &Templates::new(None).unwrap()).unwrap()
 }
 
 /// An expression without anything that Terraform would evaluate.

@@ -128,6 +128,10 @@ pub(crate) struct Shape {
     /// No generalization: every name as observed
     #[arg(long, help_heading = "Write")]
     pub(crate) exact: bool,
+    /// How IAM policies are attached: managed, inline, permission-set, boundary [default: managed]
+    #[arg(long, value_name = "HOW", hide_possible_values = true, help_heading = "Write",
+        value_parser = ["managed", "inline", "permission-set", "boundary"])]
+    pub(crate) attach: Option<String>,
     /// Minor version of the production cluster [default: 1.36]
     #[arg(long, value_name = "VERSION", help_heading = "Write")]
     pub(crate) kubernetes: Option<String>,

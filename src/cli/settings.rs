@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
-use tightfit::config::{Class, Config, UncheckedConfig};
+use tightfit::config::{Attach, Class, Config, UncheckedConfig};
 
 use crate::args::{Choose, Shape, Shared};
 use crate::exit::WrongValue;
@@ -35,6 +35,12 @@ pub(crate) fn config(shared: &Shared, choose: &Choose, shape: &Shape) -> Result<
     }
     if shape.exact {
         unchecked.generalize.exact = Some(true);
+    }
+    if let Some(attach) = &shape.attach {
+        let known = [Attach::Managed, Attach::Inline, Attach::PermissionSet, Attach::Boundary];
+        let found = known.into_iter().find(|known| known.name() == attach);
+        unchecked.documents.attach =
+            found.ok_or_else(|| WrongValue(format!("`--attach {attach}`: not a way to attach a policy")))?;
     }
     if shape.kubernetes.is_some() {
         unchecked.kubernetes.version.clone_from(&shape.kubernetes);

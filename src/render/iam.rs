@@ -8,6 +8,7 @@ use super::hcl as spelling;
 use super::{RenderError, Templates};
 use crate::access::identity::{Identity, Name};
 use crate::artifact::{Artifact, folder};
+use crate::config::Attach;
 use crate::policy::iam::PolicyDocument;
 use crate::policy::set::{Companion, Split, TrustAdvice};
 
@@ -18,14 +19,22 @@ struct View {
     identity: String,
     /// Names of the JSON files.
     json: Vec<String>,
+    /// `managed`, `inline`, `permission-set` or `boundary`.
+    attach: &'static str,
     variable: String,
+    variable_instance: String,
+    variable_set: String,
     attach_to: String,
     description: String,
     /// Type of the attachment block.
     attachment: &'static str,
+    /// Type of the block that holds an inline policy.
+    inline: &'static str,
     /// `role` or `user`, padded to the other attribute's length.
     kind: &'static str,
     reference: String,
+    reference_instance: String,
+    reference_set: String,
     documents: Vec<DocumentView>,
 }
 
@@ -42,7 +51,12 @@ struct DocumentView {
 ///
 /// # Errors
 /// When a body does not read back, or a user's template is broken.
-pub fn artifacts(identity: &Identity, documents: &[PolicyDocument], templates: &Templates) -> Result<Vec<Artifact>, RenderError> {
+pub fn artifacts(
+    identity: &Identity,
+    documents: &[PolicyDocument],
+    attach: Attach,
+    templates: &Templates,
+) -> Result<Vec<Artifact>, RenderError> {
     let folder = folder(identity);
     let mut artifacts = Vec::new();
     let mut json_names = Vec::new();
@@ -55,7 +69,7 @@ pub fn artifacts(identity: &Identity, documents: &[PolicyDocument], templates: &
         return Ok(artifacts);
     }
     let path = format!("{folder}/policy.tf");
-    let body = templates.render("iam/policy.tf", &view(identity, documents, json_names, &path)?)?;
+    let body = templates.render("iam/policy.tf", &view(identity, documents, attach, (json_names, &path))?)?;
     artifacts.push(Artifact { path, body });
     Ok(artifacts)
 }
@@ -107,7 +121,12 @@ fn json(path: String, document: &PolicyDocument) -> Result<Artifact, RenderError
     Ok(Artifact { path, body })
 }
 
-fn view(identity: &Identity, documents: &[PolicyDocument], json: Vec<String>, path: &str) -> Result<View, RenderError> {
+fn view(
+    identity: &Identity,
+    documents: &[PolicyDocument],
+    attach: Attach,
+    (json, path): (Vec<String>, &str),
+) -> Result<View, RenderError> {
     let (kind, name) = match &identity.name {
         Name::User(name) => ("user", name.clone()),
         Name::Role(name) => ("role", name.clone()),
@@ -141,12 +160,18 @@ fn view(identity: &Identity, documents: &[PolicyDocument], json: Vec<String>, pa
     Ok(View {
         identity: one_line(&identity.to_string()),
         json,
+        attach: attach.name(),
         variable: spelling::text(&format!("{label}_name")),
+        variable_instance: spelling::text(&format!("{label}_instance_arn")),
+        variable_set: spelling::text(&format!("{label}_permission_set_arn")),
         attach_to: spelling::text(&identity.short_name()),
         description: spelling::text(&format!("Name of the {kind} that gets the policy")),
         attachment: if kind == "user" { "\"aws_iam_user_policy_attachment\"" } else { "\"aws_iam_role_policy_attachment\"" },
+        inline: if kind == "user" { "\"aws_iam_user_policy\"" } else { "\"aws_iam_role_policy\"" },
         kind: if kind == "user" { "user      " } else { "role      " },
         reference: format!("var.{label}_name"),
+        reference_instance: format!("var.{label}_instance_arn"),
+        reference_set: format!("var.{label}_permission_set_arn"),
         documents: views,
     })
 }
@@ -175,7 +200,8 @@ mod tests {
         )
         .unwrap();
         let role = Identity::aws("aws", "111122223333", Name::Role("shop-api".into()));
-        let artifacts = artifacts(&role, std::slice::from_ref(&document), &Templates::new(None).unwrap()).unwrap();
+        let artifacts =
+            artifacts(&role, std::slice::from_ref(&document), Attach::Managed, &Templates::new(None).unwrap()).unwrap();
         let paths: Vec<&str> = artifacts.iter().map(|artifact| artifact.path.as_str()).collect();
         assert_eq!(paths, ["aws/111122223333/role/shop-api/policy.json", "aws/111122223333/role/shop-api/policy.tf"]);
         assert_eq!(serde_json::from_str::<PolicyDocument>(&artifacts[0].body).unwrap(), document);
@@ -206,5 +232,18 @@ resource "aws_iam_role_policy_attachment" "role_shop-api" {
 }
 "#;
         assert!(artifacts[1].body.contains(expected), "{}", artifacts[1].body);
+        for (attach, blocks) in [
+            (Attach::Inline, &["variable", "aws_iam_role_policy\" \"role_shop-api", "role = var.role_shop-api_name"][..]),
+            (Attach::Boundary, &["aws_iam_policy", "permissions_boundary"]),
+            (
+                Attach::PermissionSet,
+                &["aws_ssoadmin_permission_set_inline_policy", "permission_set_arn = var.role_shop-api_permission_set_arn"],
+            ),
+        ] {
+            let written =
+                super::artifacts(&role, std::slice::from_ref(&document), attach, &Templates::new(None).unwrap()).unwrap();
+            assert!(blocks.iter().all(|block| written[1].body.contains(block)), "{}", written[1].body);
+            assert!(hcl::parse(&written[1].body).is_ok() && !written[1].body.contains("_attachment"), "{}", written[1].body);
+        }
     }
 }

@@ -158,7 +158,9 @@ pub fn artifacts(
     let mut policies = Vec::new();
     for (identity, policy) in &subject.policies.policies {
         let (language, written) = match &policy.documents {
-            Documents::Iam(documents) => (Language::Iam, iam::artifacts(identity, documents, templates)?),
+            Documents::Iam(documents) => {
+                (Language::Iam, iam::artifacts(identity, documents, subject.config.documents.attach, templates)?)
+            }
             Documents::Rbac(policy) => (Language::Rbac, rbac::artifacts(identity, policy, templates)?),
             Documents::PodSecurity(policy) => (Language::PodSecurity, podsec::artifacts(identity, policy, templates)?),
         };

@@ -6,15 +6,18 @@
 //!
 //! Invariant: every unit of the documents has exactly one reason; no unit is covered by another.
 
+mod actions;
 mod companion;
 mod conditions;
 mod evidence;
 mod generalize;
 mod generated_name;
 mod identities;
+mod merge;
 mod notes;
 mod object_prefix;
 mod quota;
+mod resource_type;
 mod risk;
 mod statements;
 mod trust;
@@ -27,6 +30,7 @@ pub use trust::trust;
 use std::collections::BTreeSet;
 
 use evidence::{ActionSeen, Use};
+use generalize::Bounds;
 use notes::Notes;
 use statements::{Kind, Rows};
 
@@ -34,7 +38,7 @@ use crate::access::aws::{Action, Arn};
 use crate::access::identity::Identity;
 use crate::access::profile::IdentityProfile;
 use crate::catalog::Catalog;
-use crate::config::{Config, Generalize};
+use crate::config::Config;
 use crate::finding::{Code, Finding};
 use crate::policy::grant::{Condition, Generalization, Grant, Permit, Reason};
 use crate::policy::set::{Documents, Policy};
@@ -47,29 +51,41 @@ pub fn policy(
     identity: &Identity,
     seen: &IdentityProfile,
     assumers: &Assumers,
-    (config, _catalog): (&Config, &Catalog),
+    (config, catalog): (&Config, &Catalog),
     findings: &mut Vec<Finding>,
 ) -> Option<Policy> {
     let conditions = conditions::Evidence { identity, assumers, config };
     let evidence = evidence::of(seen, &conditions);
     let mut draft = Draft::default();
+    let used_on = evidence.actions.values().flat_map(|used| used.arns.keys());
+    let sensitive = generalize::sensitive(used_on.chain(evidence.refused_on.values().flatten()), &config.sensitive);
     for ((action, condition), used) in &evidence.actions {
         used.arns.keys().for_each(|arn| draft.notes.visit(identity, arn));
         let refused = evidence.refused_on.get(action).cloned().unwrap_or_default();
-        draft.write(Want { action, condition, used, refused: &refused }, &config.generalize);
+        let bounds = Bounds { action, catalog, settings: &config.generalize, sensitive: &sensitive };
+        draft.write(Want { action, condition, used, refused: &refused }, bounds);
     }
     let Draft { rows, mut grants, mut notes, .. } = draft;
     if grants.is_empty() && evidence.refused > 0 {
         let note = "every request was refused: nothing is written; check whether staging is missing a grant that it needs";
         findings.push(Finding::new(Code::OnlyRefused, identity.to_string(), note).counted(evidence.refused));
     }
-    let (documents, fits) = quota::documents(rows.into_statements());
+    let (mut statements, room) = (rows.into_statements(catalog), quota::Room::of(identity, &config.documents));
+    let reach = actions::Reach::of(seen, config.failed_is_evidence, catalog);
+    if let Some(actions_min) = config.generalize.verb_families_min.filter(|_| !config.generalize.exact) {
+        reach.fold_families(&mut statements, &mut grants, actions_min);
+    }
+    let mut fitted = quota::documents(&statements, &room);
+    if fitted.over.is_some() && config.documents.action_wildcards && !config.generalize.exact {
+        reach.fold_equal(&mut statements, &mut grants);
+        fitted = quota::documents(&statements, &room);
+    }
     notes.forwarded = conditions::forwarded(&conditions, seen.requests.iter());
-    notes.over_quota = (!fits).then_some(documents.len());
+    notes.over_quota = fitted.over;
     findings.extend(notes.into_findings(identity, &grants));
     identities::tell_permission_set(identity, findings);
     grants.sort();
-    (!grants.is_empty()).then_some(Policy { documents: Documents::Iam(documents), grants })
+    (!grants.is_empty()).then_some(Policy { documents: Documents::Iam(fitted.documents), grants })
 }
 
 /// A policy while it is written.
@@ -94,7 +110,7 @@ struct Want<'a> {
 
 impl Draft {
     /// Writes what one action needs under one condition.
-    fn write(&mut self, want: Want<'_>, settings: &Generalize) {
+    fn write(&mut self, want: Want<'_>, bounds: Bounds<'_>) {
         let Want { action, used, .. } = want;
         if !is_carried(action) {
             self.notes.not_carried.0 += u64::try_from(used.uses().count()).unwrap_or(u64::MAX);
@@ -112,7 +128,7 @@ impl Draft {
         }
         let granted = |arn: &&Arn| self.always.1.iter().any(|wider| generalize::within(arn, wider));
         let arns: BTreeSet<Arn> = used.arns.keys().filter(|arn| !granted(arn)).cloned().collect();
-        let resources = generalize::resources(&arns, want.refused, settings);
+        let resources = generalize::resources(&arns, want.refused, bounds);
         self.notes.not_carried.0 += u64::try_from(resources.left_out.len()).unwrap_or(u64::MAX);
         for arn in &resources.exact {
             let uses = || used.arns.get(arn).into_iter();

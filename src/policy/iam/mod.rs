@@ -4,6 +4,7 @@ mod arn;
 mod condition;
 mod decide;
 mod effective;
+pub mod limits;
 pub mod model;
 mod principal;
 mod rcp;

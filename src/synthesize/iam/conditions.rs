@@ -121,7 +121,8 @@ impl Evidence<'_> {
         let mut condition = Condition::new();
         if settings.via_service
             && let Some(service) = &key.via
-            && self.assumers.forwarded(self.identity, service)
+            // Where the request is only assumed, the record shows that the caller asked the service itself.
+            && (seen.is_assumed() || self.assumers.forwarded(self.identity, service))
         {
             let (operator, name, values) = via(service, key, &tallies);
             put(&mut condition, operator, name, &values);

@@ -1,13 +1,14 @@
 //! Generalization of one action's resources: which observed ARNs stay as they are, and which become a named pattern.
 //!
-//! Invariant: no pattern admits a resource that the action was only ever refused on; every ARN or pattern that is kept alone
-//! covers at least one observed name.
+//! Invariant: no pattern admits a resource that the action was only ever refused on, a name that is declared sensitive, or a
+//! resource of another type; every ARN or pattern that is kept alone covers at least one observed name.
 
 use std::collections::BTreeSet;
 
-use super::{generated_name, object_prefix};
-use crate::access::aws::{Arn, Segment, Text, Wildcard};
-use crate::config::Generalize;
+use super::{generated_name, object_prefix, resource_type};
+use crate::access::aws::{Action, Arn, Segment, Text, Wildcard};
+use crate::catalog::Catalog;
+use crate::config::{Generalize, Pattern as Glob};
 use crate::policy::pattern;
 
 /// A pattern that stands for several names, or for one that cannot be written.
@@ -35,21 +36,51 @@ pub(super) struct Resources {
 /// The rule for names with characters that IAM does not take.
 pub(super) const UNCARRIED: &str = "uncarried-character";
 
+/// What holds for every pattern of one action.
+#[derive(Clone, Copy)]
+pub(super) struct Bounds<'a> {
+    pub(super) action: &'a Action,
+    pub(super) catalog: &'a Catalog,
+    pub(super) settings: &'a Generalize,
+    /// Every name that the identity used or was refused and that is declared sensitive.
+    pub(super) sensitive: &'a BTreeSet<Arn>,
+}
+
+/// The names among these that are declared sensitive. The globs are over the name behind the type; over an object's bucket and key.
+pub(super) fn sensitive<'a>(arns: impl Iterator<Item = &'a Arn>, globs: &[Glob]) -> BTreeSet<Arn> {
+    let name = |arn: &'a Arn| {
+        let resource = arn.resource.as_literal()?;
+        let is_s3 = arn.service.as_literal() == Some("s3");
+        Some(if is_s3 { resource } else { generated_name::behind_type(resource).1 })
+    };
+    let declared = |arn: &&'a Arn| name(arn).is_some_and(|name| globs.iter().any(|glob| glob.matches(name)));
+    arns.filter(declared).cloned().collect()
+}
+
 /// Chooses what to write for the names that one action was used on.
-pub(super) fn resources(used: &BTreeSet<Arn>, refused: &BTreeSet<Arn>, settings: &Generalize) -> Resources {
-    let forbidden = Names(refused.iter().collect());
-    let safe = |pattern: &Pattern| forbidden.admitted(&pattern.arn).is_empty();
+pub(super) fn resources(used: &BTreeSet<Arn>, refused: &BTreeSet<Arn>, bounds: Bounds<'_>) -> Resources {
+    let Bounds { settings, sensitive, .. } = bounds;
+    let mut forbidden = refused.clone();
+    forbidden.extend(sensitive.iter().cloned());
+    let off_limits = Names(forbidden.iter().collect());
+    let safe = |pattern: &Pattern| off_limits.admitted(&pattern.arn).is_empty();
     let mut patterns: BTreeSet<Pattern> = BTreeSet::new();
     let mut left_out = BTreeSet::new();
     let mut names: Vec<&Arn> = Vec::new();
+    let mut kept: Vec<&Arn> = Vec::new();
     let wide = asked_wide(used);
     let named = used.iter().filter(|arn| arn.resource.as_literal().is_some());
     for arn in named.filter(|arn| !wide.iter().any(|wider| within(arn, wider))) {
         if is_carried(arn) {
-            names.push(arn);
+            if sensitive.contains(arn) {
+                kept.push(arn)
+            } else {
+                names.push(arn)
+            };
             continue;
         }
-        match carried(arn).filter(|pattern| !settings.exact && safe(pattern)) {
+        let crosses = |pattern: &Pattern| resource_type::crosses(bounds.catalog, bounds.action, &pattern.arn, &[arn]);
+        match carried(arn).filter(|pattern| !settings.exact && safe(pattern) && !crosses(pattern)) {
             Some(pattern) => {
                 patterns.insert(pattern);
                 names.push(arn);
@@ -60,16 +91,32 @@ pub(super) fn resources(used: &BTreeSet<Arn>, refused: &BTreeSet<Arn>, settings:
         }
     }
     let names = Names(names);
-    if !settings.exact {
-        let plain = names.0.iter().copied().filter(|arn| is_carried(arn));
-        patterns.extend(generated_name::patterns(plain, settings.generated_names_min).into_iter().filter(&safe));
+    let within_type = |pattern: &Pattern| {
+        let made_for: Vec<&Arn> = names.admitted(&pattern.arn).iter().filter_map(|place| names.0.get(*place)).copied().collect();
+        !resource_type::crosses(bounds.catalog, bounds.action, &pattern.arn, &made_for)
+    };
+    for step in [Step::Sure, Step::Perhaps, Step::Prefix].into_iter().filter(|_| !settings.exact) {
         let taken: BTreeSet<usize> = patterns.iter().flat_map(|pattern| names.admitted(&pattern.arn)).collect();
-        let open = names.0.iter().enumerate().filter(|(place, _)| !taken.contains(place)).map(|(_, arn)| *arn);
-        patterns.extend(object_prefix::patterns(open, refused, settings.object_keys_min));
+        let open =
+            names.0.iter().enumerate().filter(|(place, arn)| !taken.contains(place) && is_carried(arn)).map(|(_, arn)| *arn);
+        let made = match step {
+            Step::Sure => generated_name::patterns(open, settings, false),
+            Step::Perhaps => generated_name::patterns(open, settings, true),
+            Step::Prefix => object_prefix::patterns(open, &forbidden, settings),
+        };
+        patterns.extend(made.into_iter().filter(&safe).filter(&within_type));
     }
     let mut resources = needed(&names, patterns, left_out);
-    resources.exact.extend(wide.into_iter().cloned());
+    resources.exact.extend(wide.into_iter().chain(kept).cloned());
     resources
+}
+
+/// How names are folded, one way after the other; each takes what the ones before left.
+#[derive(Clone, Copy)]
+enum Step {
+    Sure,
+    Perhaps,
+    Prefix,
 }
 
 /// What was asked for by a wildcard, each not within another: a request for what does not exist yet asks for any name of its type.
@@ -176,14 +223,18 @@ pub(super) fn is_carried(arn: &Arn) -> bool {
     fields.iter().all(|field| field.segments().iter().all(carried))
 }
 
-/// A pattern for a name that IAM cannot carry: `*` in the place of each run of such characters, in the resource part only.
+/// A pattern for a name that IAM cannot carry: `*` in the place of each run of such characters, in the resource part only, and
+/// only where something of the name stands before it.
 fn carried(arn: &Arn) -> Option<Pattern> {
-    let segments = arn.resource.as_literal()?.chars().map(|character| {
+    let name = arn.resource.as_literal()?;
+    let (head, tail) = generated_name::behind_type(name);
+    let is_s3 = arn.service.as_literal() == Some("s3") && !head.is_empty();
+    let segments = name.chars().map(|character| {
         let carried = is_carried_character(character);
         if carried { Segment::Literal(character.to_string()) } else { Segment::Wildcard(Wildcard::Any) }
     });
     let resource = Text::from_segments(segments);
-    let named = resource.segments().first().is_some_and(|first| matches!(first, Segment::Literal(_)));
+    let named = head.chars().all(is_carried_character) && (is_s3 || tail.chars().next().is_some_and(is_carried_character));
     let arn = Arn { resource, ..arn.clone() };
     let admits = "any text in the place of characters that IAM does not take".to_owned();
     let fixed = Arn { resource: Text::default(), ..arn.clone() };

@@ -28,8 +28,8 @@ pub(super) struct Notes {
     pub(super) other_accounts: BTreeMap<String, u64>,
     /// Records in which an AWS service called with the identity's credentials, by service and whether the grants say so.
     pub(super) forwarded: BTreeMap<(String, bool), u64>,
-    /// Documents, where they exceed a quota.
-    pub(super) over_quota: Option<usize>,
+    /// What to say where the documents exceed a quota.
+    pub(super) over_quota: Option<String>,
 }
 
 /// How many actions a note names.
@@ -141,14 +141,8 @@ impl Notes {
         for (note, records) in forwarded(&self.forwarded) {
             tell(Code::ForwardAccess, note, records);
         }
-        if let Some(documents) = self.over_quota {
-            let note = format!(
-                "needs {documents} managed policies within {} characters each, more than {} can be attached or one grant is too long: \
-                 generalize more, or split the identity",
-                super::quota::CHARACTERS_MAX,
-                super::quota::POLICIES_MAX
-            );
-            tell(Code::OverQuota, note, count(documents));
+        if let Some(note) = self.over_quota {
+            tell(Code::OverQuota, note, 0);
         }
         if let Some((note, number)) = derived(grants) {
             tell(Code::Generalized, note, number);

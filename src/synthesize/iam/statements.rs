@@ -1,9 +1,12 @@
-//! Statements: actions that share the same resources stand together, each statement under a Sid that says what it is for.
+//! Statements: actions and resources that belong together, each statement under a Sid that says what it is for.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::merge::{self, Rectangle};
 use crate::access::aws::Action;
 use crate::access::shape::Shape;
+use crate::catalog::Catalog;
+use crate::catalog::reference::AccessLevel;
 use crate::policy::grant::Condition;
 use crate::policy::iam::conditions;
 use crate::policy::iam::model::{ActionPattern, Actions, Effect, ResourcePattern, Resources, Statement, Version};
@@ -31,38 +34,38 @@ impl Rows {
         self.0.entry((kind, condition.clone(), action.clone())).or_default().insert(resource);
     }
 
-    /// The statements, in order.
-    pub(super) fn into_statements(self) -> Vec<Statement> {
-        type Same = (Kind, String, BTreeSet<String>, Condition);
-        let mut groups: BTreeMap<Same, BTreeSet<Action>> = BTreeMap::new();
+    /// The statements, in order: each table of one kind, condition and service in as few characters as [`merge`] finds.
+    pub(super) fn into_statements(self, catalog: &Catalog) -> Vec<Statement> {
+        let mut tables: BTreeMap<(Kind, String, Condition), BTreeMap<Action, BTreeSet<String>>> = BTreeMap::new();
         for ((kind, condition, action), resources) in self.0 {
             // A service's statement is about that service; `*` needs no such care.
             let service =
                 if matches!(kind, Kind::NoResourceLevel | Kind::NotBuilt) { String::new() } else { action.service.clone() };
-            groups.entry((kind, service, resources, condition)).or_default().insert(action);
+            tables.entry((kind, service, condition)).or_default().insert(action, resources);
         }
-        let mut sids: Vec<String> =
-            groups.iter().map(|((kind, service, resources, _), actions)| sid(*kind, service, resources, actions)).collect();
-        let mut times: BTreeMap<String, u32> = BTreeMap::new();
-        sids.iter().for_each(|sid| *times.entry(sid.clone()).or_default() += 1);
-        for (sid, ((_, _, resources, condition), actions)) in sids.iter_mut().zip(&groups) {
-            if times.get(sid.as_str()).is_some_and(|times| *times > 1) {
-                sid.push_str(&digest(resources, actions, condition));
+        let mut all: Vec<(Kind, Condition, Rectangle, String)> = Vec::new();
+        for ((kind, service, condition), rows) in tables {
+            let length = if condition.is_empty() { 0 } else { serde_json::to_string(&condition).map_or(0, |text| text.len()) };
+            for rectangle in merge::rectangles(&rows, FRAME + length) {
+                let sid = sid(kind, &service, &rectangle, catalog);
+                all.push((kind, condition.clone(), rectangle, sid));
             }
         }
-        sids.into_iter()
-            .zip(groups)
-            .map(|(sid, ((kind, _, resources, condition), actions))| statement(sid, kind, (&resources, &actions), &condition))
-            .collect()
+        let mut times: BTreeMap<String, u32> = BTreeMap::new();
+        all.iter().for_each(|(.., sid)| *times.entry(sid.clone()).or_default() += 1);
+        for (_, condition, rectangle, sid) in &mut all {
+            if times.get(sid.as_str()).is_some_and(|times| *times > 1) {
+                sid.push_str(&digest(rectangle, condition));
+            }
+        }
+        all.into_iter().map(|(kind, condition, rectangle, sid)| statement(sid, kind, &rectangle, &condition)).collect()
     }
 }
 
-fn statement(
-    sid: String,
-    kind: Kind,
-    (resources, actions): (&BTreeSet<String>, &BTreeSet<Action>),
-    condition: &Condition,
-) -> Statement {
+/// What a statement costs beside its actions, resources and condition, with a Sid of usual length.
+const FRAME: usize = r#"{"Sid":"ServiceUseNameOfThing","Effect":"Allow","Action":[],"Resource":[]},"#.len();
+
+fn statement(sid: String, kind: Kind, Rectangle { actions, resources }: &Rectangle, condition: &Condition) -> Statement {
     Statement {
         sid: Some(sid),
         effect: if kind == Kind::KeepRefused { Effect::Deny } else { Effect::Allow },
@@ -75,18 +78,14 @@ fn statement(
 
 /// Letters and digits only, and the same for the same statement whatever else the document holds.
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_sid.html>
-fn sid(kind: Kind, service: &str, resources: &BTreeSet<String>, actions: &BTreeSet<Action>) -> String {
+fn sid(kind: Kind, service: &str, Rectangle { actions, resources }: &Rectangle, catalog: &Catalog) -> String {
     let start = match kind {
         Kind::NoResourceLevel => return "NoResourceLevel".to_owned(),
         Kind::NotBuilt => return "ResourceNotInLog".to_owned(),
         Kind::Named => "",
         Kind::KeepRefused => "KeepRefused",
     };
-    let access = match (actions.iter().any(reads), actions.iter().any(|action| !reads(action))) {
-        (true, false) => "Read",
-        (false, true) => "Write",
-        (true, true) | (false, false) => "Use",
-    };
+    let access = access(actions, catalog);
     let mut names: Vec<String> = resources.iter().map(|resource| name(resource)).collect();
     names.dedup();
     let others = if names.len() > 1 { "AndOthers" } else { "" };
@@ -94,12 +93,22 @@ fn sid(kind: Kind, service: &str, resources: &BTreeSet<String>, actions: &BTreeS
     format!("{start}{}{access}{name}{others}", word(service, 24))
 }
 
-/// Whether an action's name says that it only reads. It only words the Sid.
-fn reads(action: &Action) -> bool {
-    const READS: &[&str] = &[
-        "Get", "List", "Describe", "Head", "BatchGet", "Query", "Scan", "Search", "Lookup", "Select", "View", "Check", "Receive",
-    ];
-    READS.iter().any(|verb| action.name.starts_with(verb))
+/// One word for what the actions do, by the catalog's access levels; what changes who may do what is always said.
+fn access(actions: &BTreeSet<Action>, catalog: &Catalog) -> &'static str {
+    let level = |action: &Action| catalog.action(action).map_or(AccessLevel::Unknown, |known| known.access);
+    let levels: BTreeSet<AccessLevel> = actions.iter().map(level).collect();
+    let only = |wanted: &[AccessLevel]| levels.iter().all(|level| wanted.contains(level));
+    if levels.contains(&AccessLevel::PermissionsManagement) {
+        "Manage"
+    } else if only(&[AccessLevel::List, AccessLevel::Read]) {
+        "Read"
+    } else if only(&[AccessLevel::Tagging]) {
+        "Tag"
+    } else if only(&[AccessLevel::Write, AccessLevel::Tagging]) {
+        "Write"
+    } else {
+        "Use"
+    }
 }
 
 /// The words of a resource that a person would call it by: a bucket's name, else the last words behind the type.
@@ -133,7 +142,7 @@ fn word(text: &str, length_max: usize) -> String {
     out
 }
 
-fn digest(resources: &BTreeSet<String>, actions: &BTreeSet<Action>, condition: &Condition) -> String {
+fn digest(Rectangle { actions, resources }: &Rectangle, condition: &Condition) -> String {
     let mut hasher = blake3::Hasher::new();
     let of_condition = condition.iter().flat_map(|(operator, keys)| {
         keys.iter().flat_map(move |(key, values)| [operator, key].into_iter().chain(values).cloned())
@@ -154,7 +163,7 @@ mod tests {
         for (action, resource) in rows {
             all.insert(Kind::Named, &Action::parse(action).unwrap(), &Condition::new(), (*resource).to_owned());
         }
-        all.into_statements().into_iter().filter_map(|statement| statement.sid).collect()
+        all.into_statements(Catalog::embedded()).into_iter().filter_map(|statement| statement.sid).collect()
     }
 
     #[test]

@@ -53,7 +53,7 @@ resource "aws_iam_policy" "role_service-orders-api_63c81eb546639be0" {
           "s3:PutObject",
         ]
         Resource = [
-          "arn:aws:s3:::shop-orders-staging/invoices/2026/10/*",
+          "arn:aws:s3:::shop-orders-staging/invoices/*/order-*.json",
         ]
       },
       {
