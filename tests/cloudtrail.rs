@@ -1,11 +1,17 @@
 //! CloudTrail records, made up and real, against the requests that IAM was asked.
 
 #[cfg(test)]
+#[path = "cloudtrail/beside.rs"]
+mod beside;
+#[cfg(test)]
 #[path = "cloudtrail/catalog.rs"]
 mod catalog;
 #[cfg(test)]
 #[path = "cloudtrail/field.rs"]
 mod field;
+#[cfg(test)]
+#[path = "cloudtrail/gateway.rs"]
+mod gateway;
 #[cfg(test)]
 #[path = "cloudtrail/hostile.rs"]
 mod hostile;
@@ -27,3 +33,6 @@ mod resources;
 #[cfg(test)]
 #[path = "cloudtrail/resources_compute.rs"]
 mod resources_compute;
+#[cfg(test)]
+#[path = "cloudtrail/storage.rs"]
+mod storage;

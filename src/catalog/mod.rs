@@ -6,6 +6,7 @@ pub mod data_events;
 pub mod format;
 pub mod reference;
 pub mod rules;
+pub mod side;
 
 use std::collections::BTreeMap;
 use std::ops::Range;

@@ -178,7 +178,18 @@ fn what_a_format_makes_it_recognises() {
     assert!(lost.iter().all(|line| line.starts_with("codeartifact package-group ")), "{lost:?}");
 }
 
-/// An older map that others made: where it names actions that still exist, ours should be among them.
+/// Where an older map names actions that exist, and ours are others: why.
+const OTHER_THAN_THE_OLDER_MAP: &[(&str, &str)] = &[
+    ("ApiGatewayV2.TagResource", "one event name of two APIs: the decoder's routes tell them apart (gateway.rs)"),
+    ("Glue.DeleteColumnStatisticsFor", "the reference has actions of their own since; AWS's pages differ among each other"),
+    ("LexModelsV2.", "the reference has actions of their own since"),
+    ("S3.DeletePublicAccessBlock", "told by a parameter, which this test does not give"),
+    ("S3.GetPublicAccessBlock", "told by a parameter, which this test does not give"),
+    ("S3.PutPublicAccessBlock", "told by a parameter, which this test does not give"),
+    ("S3Control.", "the map means Outposts, whose records have their own source"),
+];
+
+/// An older map that others made: where it names actions that still exist, ours are among them, or it is said why not.
 #[test]
 fn an_older_map_agrees() {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data/reference/iam-dataset-map-2022-08-19.json");
@@ -186,27 +197,39 @@ fn an_older_map_agrees() {
         eprintln!("skipped: the map of ../shared/data/reference is absent");
         return;
     };
+    let catalog = Catalog::embedded();
     let map: serde_json::Value = serde_json::from_str(&text).unwrap();
-    let (mut agreed, mut unknown, mut other) = (0, 0, Vec::new());
+    let (mut agreed, mut gone, mut explained) = (0, 0, 0);
+    let (mut unknown, mut unknown_to_both, mut other) = (Vec::new(), 0, Vec::new());
     for (method, rows) in map["sdk_method_iam_mappings"].as_object().unwrap() {
         let (sdk, operation) = method.split_once('.').unwrap();
         let lower = sdk.to_ascii_lowercase();
         let prefix = map["sdk_service_mappings"][sdk].as_str().unwrap_or(&lower);
         let theirs: Vec<&str> = rows.as_array().unwrap().iter().filter_map(|row| row["action"].as_str()).collect();
-        let (ours, _) = mapped(prefix, operation);
+        let exists = |action: &&&str| Action::parse(action).is_some_and(|action| catalog.action(&action).is_some());
+        // Where the map knows no source for an SDK's client, the prefix of its actions is one.
+        let of_action = theirs.iter().find_map(|action| action.split_once(':')).map_or(prefix, |(prefix, _)| prefix);
+        let known = !catalog.prefixes_of(&format!("{prefix}.amazonaws.com")).is_empty();
+        let (ours, _) = mapped(if known { prefix } else { of_action }, operation);
+        let same = ours.iter().any(|action| theirs.iter().any(|their| their.eq_ignore_ascii_case(action)));
+        let own = |their: &&&str| !their.eq_ignore_ascii_case("iam:PassRole") && !their.starts_with("organizations:");
         match ours.first() {
-            None => unknown += 1,
-            Some(first)
-                if ours.iter().any(|action| theirs.iter().any(|their| their.eq_ignore_ascii_case(action))) || first == "-" =>
-            {
-                agreed += 1
-            }
+            None if theirs.iter().filter(exists).filter(own).count() > 0 => unknown.push(method.as_str()),
+            None => unknown_to_both += 1,
+            Some(first) if same || first == "-" => agreed += 1,
+            Some(_) if theirs.iter().filter(exists).count() == 0 => gone += 1,
+            Some(_) if OTHER_THAN_THE_OLDER_MAP.iter().any(|(begin, _)| method.starts_with(begin)) => explained += 1,
             Some(_) => other.push(format!("{method}: theirs {theirs:?}, ours {ours:?}")),
         }
     }
-    eprintln!("older map: {agreed} agree, {unknown} unknown here, {} differ", other.len());
-    other.iter().for_each(|line| eprintln!("  {line}"));
-    assert!(agreed > 10_000 && other.len() < 60, "{agreed} agree, {} differ", other.len());
+    eprintln!(
+        "older map: {agreed} agree; {unknown_to_both} unknown here whose actions the reference does not know either; \
+         {gone} differ whose actions are gone from the reference; {explained} differ for a stated reason; unknown {unknown:?}; differ {other:?}"
+    );
+    assert!(agreed > 11_300, "{agreed}");
+    assert_eq!(other, Vec::<String>::new());
+    // A service that has ended.
+    assert!(unknown.iter().all(|method| method.starts_with("IoTThingsGraph.")), "{unknown:?}");
 }
 
 fn small_package(folder: &Path) {

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use tightfit::access::identity::Name;
-use tightfit::access::observation::{Outcome, Skip, Undecided};
+use tightfit::access::observation::{Basis, Outcome, Skip, Undecided};
 use tightfit::ingest::decoded::End;
 
 use super::made_up::{asked, decoded, lines, record};
@@ -88,8 +88,11 @@ fn a_launch_names_what_it_uses() {
             format!("ec2:RunInstances {here}:subnet/subnet-1"),
             format!("ec2:RunInstances {here}:volume/*"),
             "ec2:RunInstances arn:aws:ec2:eu-west-1::image/ami-1".to_owned(),
+            "iam:PassRole arn:aws:iam::111122223333:role/p".to_owned(),
         ]
     );
+    let asked = asked(&launch);
+    assert!(matches!(&asked.last().unwrap().basis, Basis::Assumed(why) if why.contains("instance profile")));
 }
 
 #[test]

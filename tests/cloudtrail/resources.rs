@@ -189,7 +189,7 @@ fn lambda() {
             (
                 "CreateFunction20150331",
                 with(json!({"functionName": "f", "role": "arn:aws:iam::111122223333:role/r"})),
-                &[&format!("lambda:CreateFunction {function}")],
+                &[&format!("lambda:CreateFunction {function}"), "iam:PassRole arn:aws:iam::111122223333:role/r"],
             ),
             (
                 "GetLayerVersion20181031",

@@ -11,8 +11,8 @@ use crate::access::identity::{Identity, Name};
 use crate::access::inventory::Fact;
 use crate::access::observation::Outcome;
 
-/// The condition keys that the record shows.
-pub(super) fn context(trail: &Trail, action: &Action, me: &Identity) -> Context {
+/// The condition keys that the record shows; `via` is the service that asks with the caller's credentials.
+pub(super) fn context(trail: &Trail, action: &Action, via: Option<&str>) -> Context {
     let mut context = Context::new();
     for (key, value) in &trail.request_context {
         let values = match value {
@@ -37,7 +37,7 @@ pub(super) fn context(trail: &Trail, action: &Action, me: &Identity) -> Context 
     if let Some(given) = trail.user.as_ref().and_then(|user| user.mfa) {
         put("aws:MultiFactorAuthPresent", &given.to_string());
     }
-    if let Some(service) = via(trail, me) {
+    if let Some(service) = via {
         put("aws:ViaAWSService", "true");
         if let Some(name) = service.strip_suffix(".amazonaws.com") {
             put("aws:CalledVia", service);
@@ -45,6 +45,9 @@ pub(super) fn context(trail: &Trail, action: &Action, me: &Identity) -> Context 
                 put("kms:ViaService", &format!("{name}.{}.amazonaws.com", trail.region));
             }
         }
+    }
+    if matches!(action.service.as_str(), "s3" | "s3express") && !trail.owner.is_empty() {
+        put("aws:ResourceAccount", &trail.owner);
     }
     match (action.service.as_str(), action.name.as_str()) {
         ("s3", "ListBucket" | "ListBucketVersions") if trail.event.starts_with("ListObject") => {

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::record::{Object, Trail};
 use super::resource::resources;
-use super::translate::Want;
+use super::want::Want;
 use crate::access::aws::{Action, Arn, Resource};
 use crate::catalog::Catalog;
 
@@ -55,7 +55,7 @@ fn transaction(trail: &Trail, catalog: &Catalog) -> Result<Vec<Want>, &'static s
     let on = resources(trail, &action, catalog);
     let known = on.iter().all(|built| matches!(built.resource, Resource::Arn(_)));
     if trail.event == "TransactGetItems" && known {
-        return Ok(vec![Want { action, on, implied: None, outcome: None }]);
+        return Ok(vec![Want::stated(action, on)]);
     }
     Err("the operations of the transaction")
 }
@@ -158,6 +158,6 @@ fn insert(wants: &mut Vec<Want>, trail: &Trail, catalog: &Catalog, name: &str, t
     let on = resources(&single, &action, catalog);
     match wants.iter_mut().find(|want| want.action == action) {
         Some(want) => want.on.extend(on),
-        None => wants.push(Want { action, on, implied: None, outcome: None }),
+        None => wants.push(Want::stated(action, on)),
     }
 }

@@ -4,16 +4,21 @@
 //!
 //! Invariant: text of a record enters an ARN only as literal text.
 
+mod apigateway;
 mod columns;
 mod context;
 mod dynamodb;
+mod forwarded;
 mod identity;
 mod outcome;
+mod passed;
 mod record;
+mod refusal;
 mod resource;
 mod s3;
 mod sighting;
 mod translate;
+mod want;
 
 use std::collections::BTreeMap;
 

@@ -60,6 +60,8 @@ pub(super) struct Trail {
     pub(super) response: Object,
     /// ARNs of `resources`, in order.
     pub(super) resources: Vec<String>,
+    /// The account that owns all of `resources`; empty where the record names none or several.
+    pub(super) owner: String,
     /// `eventContext.requestContext`: condition keys with their values.
     pub(super) request_context: Object,
 }
@@ -100,6 +102,7 @@ impl Trail {
             request,
             response: object(record, "responseElements")?,
             resources: resources(record)?,
+            owner: owner(record),
             request_context: object(&context, "requestContext")?,
         })
     }
@@ -204,6 +207,17 @@ fn resources(record: &Object) -> Result<Vec<String>, Fault> {
     Ok(arns)
 }
 
+/// S3's ARNs hold no account: it stands beside them.
+fn owner(record: &Object) -> String {
+    let list = record.get("resources").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let accounts: std::collections::BTreeSet<&str> =
+        list.iter().filter_map(|resource| resource.get("accountId")?.as_str()).filter(|account| !account.is_empty()).collect();
+    match accounts.first() {
+        Some(account) if accounts.len() == 1 => (*account).to_owned(),
+        _ => String::new(),
+    }
+}
+
 /// A text; absent and null are empty.
 pub(super) fn text(record: &Object, name: &str) -> Result<String, Fault> {
     match record.get(name) {
@@ -257,6 +271,7 @@ pub(super) fn empty(time: Timestamp) -> Trail {
         request: Object::new(),
         response: Object::new(),
         resources: Vec::new(),
+        owner: String::new(),
         request_context: Object::new(),
     }
 }

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::parameters::{get, read, text};
-use super::{Found, Scene, listed, of_types};
+use super::{Found, Scene, access_point, listed, of_types};
 use crate::access::aws::{Arn, Segment, Text, Wildcard};
 use crate::access::identity::Name;
 use crate::catalog::format::Fill;
@@ -16,6 +16,9 @@ const NO_PATH: &str = "the record does not show the path of this name: taken as 
 const LINKED: &str = "the service chooses the name of its service-linked role";
 const LOG_GROUP: &str = "a log group is asked for with its streams: its ARN ends in `:*`";
 const TYPE_NOT_SHOWN: &str = "the record names what was tagged by its id alone: an id of any type";
+const PRIMARY: &str = "a query that names no workgroup runs in `primary`";
+/// The management account and the id of an organization stand in no parameter.
+pub(super) const ORGANIZATION: &str = "the record does not show the organization: any that this is in";
 const KEYS_NOT_NAMED: &str = "the record does not name the keys: any key of the bucket";
 
 /// The account that a parameter names; empty where the record's own account is meant.
@@ -54,14 +57,33 @@ pub(super) fn first(scene: &Scene<'_>, definition: &ActionDefinition) -> Option<
         "s3" if matches!(scene.trail.event.as_str(), "DeleteObjects" | "PostObject") => object_batch(scene),
         "events" => event_bus(scene, definition),
         "ssm" => document(scene, definition),
+        "athena" => workgroup(scene),
         _ => None,
     }
+}
+
+/// Slots that no record shows, though it shows the rest.
+pub(super) fn is_open(prefix: &str, slot: &str) -> bool {
+    prefix == "organizations" && matches!(slot, "OrganizationId" | "Account")
+}
+
+/// <https://docs.aws.amazon.com/athena/latest/ug/workgroups-create-update-delete.html>
+fn workgroup(scene: &Scene<'_>) -> Option<Vec<Found>> {
+    let asks = matches!(scene.action, "StartQueryExecution" | "ListQueryExecutions" | "ListNamedQueries");
+    let named = scene.trail.request.is_empty() || get(&scene.trail.request, "workGroup").is_some();
+    if !asks || named || scene.account.is_empty() {
+        return None;
+    }
+    let mut primary = found("workgroup", scene.arn("athena", scene.account, Text::literal("workgroup/primary")));
+    primary.iter_mut().for_each(|found| found.implied = Some(PRIMARY));
+    Some(primary)
 }
 
 /// Corrects what the common way found.
 pub(super) fn after(scene: &Scene<'_>, definition: &ActionDefinition, found: &mut Vec<Found>) {
     match scene.prefix {
         "dynamodb" => index(scene, definition, found),
+        "s3" => access_point::after(scene, definition, found),
         "lambda" => qualifier(scene, found),
         "ec2" if matches!(scene.action, "CreateTags" | "DeleteTags") => tagged(scene, found),
         "logs" => log_group(scene, found),
@@ -236,6 +258,15 @@ fn object_batch(scene: &Scene<'_>) -> Option<Vec<Found>> {
     let bucket = text(&scene.trail.request, "bucketName").filter(|bucket| !bucket.contains(['/', ':']))?;
     if text(&scene.trail.request, "key").is_some() {
         return None;
+    }
+    let keys = ["object", "objects"].map(|name| read(&scene.trail.request, &["delete", name, "[]", "key"])).concat();
+    if !keys.is_empty() {
+        let object = |key: &String| {
+            let mut arn = scene.arn("s3", "", Text::literal(&format!("{bucket}/{key}")));
+            arn.region = Text::default();
+            Found { kind: "object".to_owned(), arn, implied: None }
+        };
+        return Some(keys.iter().filter(|key| !key.is_empty()).map(object).collect());
     }
     let mut arn = scene.arn("s3", "", Text::default());
     arn.region = Text::default();

@@ -4,6 +4,7 @@
 //!
 //! Invariant: a wildcard appears only where a named reason stands beside it; observed text is literal.
 
+pub(super) mod access_point;
 mod exceptions;
 mod parameters;
 
@@ -12,7 +13,7 @@ use crate::catalog::Catalog;
 use crate::catalog::format::Fill;
 use crate::catalog::reference::{ActionDefinition, ResourceType, Service};
 
-pub(super) use parameters::text;
+pub(super) use parameters::{read, text};
 
 use super::identity;
 use super::record::Trail;
@@ -31,6 +32,9 @@ const CREATED: &str = "a new resource has no name yet when IAM is asked: any nam
 const NOT_SHOWN: &str = "the record does not show which resource of this required type was meant: any of the account";
 /// A parameter selects resources by tag or the like.
 const SELECTED: &str = "a parameter selects resources without naming them: any of the account";
+
+/// A listing.
+const LISTED: &str = "a listing that names nothing is asked on any resource of its type";
 
 /// Services that ask about every required type of a call at once. Elsewhere the reference marks types as required side by side
 /// although a call names one of them (a model or an inference profile).
@@ -144,7 +148,19 @@ fn generic(scene: &Scene<'_>, definition: &ActionDefinition) -> Vec<Found> {
     }
     let missing = not_shown(scene, definition, &found);
     found.extend(missing);
+    if found.is_empty() && lists(scene) {
+        found.extend(types(scene, definition).filter_map(|resource_type| any_of(scene, resource_type, LISTED)));
+    }
     found
+}
+
+/// Whether the call lists what it is allowed to see, and says so by asking on any resource of its type, as RDS does on `db:*`.
+/// <https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/security_iam_id-based-policy-examples.html>,
+/// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/permissions-reference-cw.html>
+fn lists(scene: &Scene<'_>) -> bool {
+    let named = scene.prefix == "rds" && scene.action.starts_with("Describe");
+    let alarms = scene.prefix == "cloudwatch" && scene.action.starts_with("DescribeAlarm");
+    (named || alarms) && !scene.account.is_empty()
 }
 
 /// ARNs of the record's own list that are of the action's types.
@@ -227,7 +243,9 @@ fn not_shown(scene: &Scene<'_>, definition: &ActionDefinition, found: &[Found]) 
         Some(Found { kind: resource_type.name.clone(), arn, implied: None })
     });
     let mut missing: Vec<Found> = constants.collect();
-    if found.is_empty() || !ALL_REQUIRED.contains(&scene.prefix) || scene.action.contains("Tag") {
+    // RDS answers with everything that the call touched.
+    let told = scene.prefix == "rds" && !scene.trail.response.is_empty();
+    if found.is_empty() || told || !ALL_REQUIRED.contains(&scene.prefix) || scene.action.contains("Tag") {
         return missing;
     }
     for used in definition.types.iter().filter(|used| used.required) {

@@ -110,6 +110,9 @@ pub(super) fn fill(scene: &Scene<'_>, resource_type: &ResourceType) -> Vec<Found
     let mut filled: Vec<(&str, Vec<String>)> = Vec::new();
     for slot in slots {
         let values = candidates(scene, resource_type, slot);
+        if values.is_empty() && exceptions::is_open(scene.prefix, slot) {
+            continue;
+        }
         if values.is_empty() {
             let paths = scene.catalog.rules().parameter(scene.prefix, &resource_type.name, slot).iter();
             let selected = paths.filter(|path| path.any).any(|path| !read(&scene.trail.request, &path.steps).is_empty());
@@ -154,6 +157,10 @@ fn one(scene: &Scene<'_>, resource_type: &ResourceType, filled: &[(&str, Vec<Str
         if let Some((_, fill)) = values.iter().find(|(name, _)| *name == slot) {
             return Some(fill.clone());
         }
+        if exceptions::is_open(scene.prefix, slot) {
+            implied = implied.or(Some(exceptions::ORGANIZATION));
+            return Some(Fill::Any);
+        }
         let Some((partition, region, account)) = &place else { return scene.place(slot) };
         let text = match slot {
             "Partition" => partition,
@@ -187,7 +194,10 @@ fn candidates(scene: &Scene<'_>, resource_type: &ResourceType, slot: &str) -> Ve
         let same = scene.trail.request.iter().filter(|(name, _)| normal(name) == wanted);
         texts.extend(same.flat_map(|(_, value)| leaves(value)));
     }
-    if texts.is_empty() {
+    // Here the catalog's parameters of the operation join, after the rules written by hand and before the answer.
+    // A call on something that exists is asked on what it names alone, whatever else RDS tells of that.
+    let makes = ["Create", "Restore"].iter().any(|verb| scene.action.starts_with(verb));
+    if texts.is_empty() && (makes || scene.prefix != "rds") {
         texts.extend(of(true));
     }
     let mut unique: Vec<String> = Vec::new();
