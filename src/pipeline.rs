@@ -139,7 +139,7 @@ pub fn generate(source: &Source<'_>) -> Result<Plan, PipelineError> {
     // A snapshot that cannot be read is told before minutes of reading.
     let (snapshot, told) = source.snapshot()?;
     let learned = learn(source)?;
-    let (policies, mut findings) = synthesize::policies(&learned.profile, source.config, source.catalog);
+    let (policies, mut findings) = synthesize::policies(&learned.profile, source.config, source.catalog, snapshot.as_ref());
     findings.extend(told);
     findings.extend(snapshot.iter().flat_map(|snapshot| not_in_snapshot(&policies, snapshot)));
     let mut replay = Replay::new(&policies, source.config).within(snapshot.as_ref());

@@ -148,3 +148,21 @@ fn a_perimeter_is_written_only_when_asked_for() {
     });
     assert_eq!(written(&plan)[0]["Condition"], wanted);
 }
+
+#[test]
+fn what_leaves_no_record_is_assumed_unless_switched_off() {
+    let parameters = json!({"logGroupName": "/app", "logStreamName": "main"});
+    let records = [event(1, &role("app", "s"), "logs", "CreateLogStream", &parameters, None)];
+    let actions = |settings: &str| {
+        let plan = run(&records, settings);
+        clean(&plan);
+        let statements = written(&plan);
+        let of = |one: &Value| one["Action"].as_array().unwrap().clone();
+        statements.iter().flat_map(of).map(|action| action.as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(actions(QUIET).len(), 2);
+    assert!(actions(QUIET).contains(&"logs:PutLogEvents".to_owned()));
+    assert_eq!(actions(&format!("{QUIET}[evidence]\nassumed = false\n")), ["logs:CreateLogStream"]);
+    let refused = [event(1, &role("app", "s"), "logs", "CreateLogStream", &parameters, Some("AccessDenied"))];
+    assert!(written(&run(&refused, QUIET)).is_empty());
+}

@@ -56,8 +56,18 @@ fn profile(rows: &BTreeSet<Row>) -> IdentityProfile {
 fn write(rows: &BTreeSet<Row>, config: &Config) -> (Policy, Vec<Finding>) {
     let role = Identity::aws("aws", "111122223333", Name::Role("app".into()));
     let mut findings = Vec::new();
-    let policy =
-        iam::policy(&role, &profile(rows), &iam::Assumers::default(), (config, Catalog::embedded()), &mut findings).unwrap();
+    let policy = iam::policy(
+        &role,
+        &profile(rows),
+        &tightfit::synthesize::iam::Setting::of(
+            &tightfit::access::profile::Profile::default(),
+            config,
+            Catalog::embedded(),
+            None,
+        ),
+        &mut findings,
+    )
+    .unwrap();
     (policy, findings)
 }
 
@@ -209,6 +219,17 @@ fn faults(document: &PolicyDocument) -> Vec<String> {
     let text = serde_json::to_string(document).unwrap();
     if !text.chars().all(|character| matches!(character, '\t' | '\n' | '\r' | ' '..='\u{ff}')) {
         faults.push("a character that no policy holds".to_owned());
+    }
+    for statement in &document.statements {
+        // A global key goes with every action; all others must be keys of the action.
+        for key in statement.condition.values().flat_map(BTreeMap::keys).filter(|key| !key.starts_with("aws:")) {
+            for (action, _) in granted(&[alone(statement)]) {
+                let known = Action::parse(&action).and_then(|action| Catalog::embedded().action(&action));
+                if !known.is_some_and(|known| known.condition_keys.contains(key)) {
+                    faults.push(format!("{action} has no condition key {key}"));
+                }
+            }
+        }
     }
     let sids: Vec<&String> = document.statements.iter().filter_map(|statement| statement.sid.as_ref()).collect();
     if sids.iter().collect::<BTreeSet<_>>().len() < sids.len()

@@ -44,7 +44,17 @@ fn grants(rows: &[Row], toml: &str) -> Vec<Grant> {
     }
     let role = Identity::aws("aws", "111122223333", Name::Role("app".into()));
     let config = UncheckedConfig::parse("t.toml", toml).unwrap().check().unwrap();
-    let policy = iam::policy(&role, &part, &iam::Assumers::default(), (&config, Catalog::embedded()), &mut Vec::new());
+    let policy = iam::policy(
+        &role,
+        &part,
+        &tightfit::synthesize::iam::Setting::of(
+            &tightfit::access::profile::Profile::default(),
+            &config,
+            Catalog::embedded(),
+            None,
+        ),
+        &mut Vec::new(),
+    );
     policy.map_or(Vec::new(), |policy| policy.grants)
 }
 

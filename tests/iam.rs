@@ -27,7 +27,7 @@ use tightfit::load;
 use tightfit::policy::grant::{Permit, Reason};
 use tightfit::policy::iam::{PolicyDocument, Principal, decide};
 use tightfit::policy::set::{Documents, Policy};
-use tightfit::synthesize::iam::{self, Assumers};
+use tightfit::synthesize::iam;
 
 fn role() -> Identity {
     Identity::aws("aws", "111122223333", Name::Role("app".into()))
@@ -80,7 +80,17 @@ fn stated(rows: &[(&str, &str, Outcome)]) -> IdentityProfile {
 
 fn write(part: &IdentityProfile, toml: &str) -> (Option<Policy>, Vec<Finding>) {
     let mut findings = Vec::new();
-    let policy = iam::policy(&role(), part, &Assumers::default(), (&config(toml), Catalog::embedded()), &mut findings);
+    let policy = iam::policy(
+        &role(),
+        part,
+        &tightfit::synthesize::iam::Setting::of(
+            &tightfit::access::profile::Profile::default(),
+            &config(toml),
+            Catalog::embedded(),
+            None,
+        ),
+        &mut findings,
+    );
     (policy, findings)
 }
 

@@ -205,8 +205,7 @@ proptest! {
         let policy = tightfit::synthesize::iam::policy(
             &role("r"),
             &used(&observed),
-            &tightfit::synthesize::iam::Assumers::default(),
-            (&exact, Catalog::embedded()),
+            &tightfit::synthesize::iam::Setting::of(&tightfit::access::profile::Profile::default(), &exact, Catalog::embedded(), None),
             &mut Vec::new(),
         );
         let Some(policy) = policy else {

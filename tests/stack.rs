@@ -219,3 +219,30 @@ fn what_is_wrong_with_a_snapshot_is_said() {
     assert!(error(&[("a.json", &key), ("b.json", &key)]).contains("stands twice"));
     assert!(error(&[("a.json", &json!({"arn": "k", "policy": null}))]).contains("is no ARN"));
 }
+
+#[test]
+fn grants_that_leave_no_event_are_kept() {
+    let work = tempfile::tempdir().unwrap();
+    write_lines(work.path(), "log.json", &[decrypt(1)]);
+    let database = format!("arn:aws:rds-db:eu-central-1:{ACCOUNT}:dbuser:db-1/app");
+    let statement = |actions: &Value, resource: &str| json!({"Effect": "Allow", "Action": actions, "Resource": resource});
+    let existing = json!({"Version": "2012-10-17", "Statement": [
+        statement(&json!(["rds-db:*", "s3:GetObject"]), &database),
+        statement(&json!("*"), "*"),
+    ]});
+    let mut all = details(&allow(&json!("*")));
+    all["RoleDetailList"][0]["RolePolicyList"] = json!([{"PolicyName": "old", "PolicyDocument": existing}]);
+    let snapshot = folder_of(&[("a.json", &all)]);
+    let place = snapshot.path().display().to_string();
+    let output = tightfit(work.path(), &["generate", "log.json", "--out", "out", "--snapshot", &place]);
+    let (_, _, errors) = ended(&output);
+    let read = |path: &str| fs::read_to_string(work.path().join("out").join(path)).unwrap_or_else(|_| panic!("{path}: {errors}"));
+    let policy: Value = serde_json::from_str(&read(&format!("aws/{ACCOUNT}/role/app/policy.json"))).unwrap();
+    let kept: Vec<&Value> =
+        policy["Statement"].as_array().unwrap().iter().filter(|one| one["Action"] != json!(["kms:Decrypt"])).collect();
+    assert_eq!(kept.len(), 1, "{policy}");
+    assert_eq!((&kept[0]["Action"], &kept[0]["Resource"]), (&json!(["rds-db:connect"]), &json!([database])));
+    assert!(read("manifest.json").contains(r#""reason": "unobservable""#));
+    let verdict: Value = serde_json::from_str(&read("verdict.json")).unwrap();
+    assert_eq!(verdict["verdict"]["necessity"]["excess"], json!([]));
+}

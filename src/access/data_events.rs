@@ -39,8 +39,8 @@ pub struct DataKind {
 pub struct Unlogged {
     /// The IAM prefix of the service whose use suggests them.
     pub service: &'static str,
-    /// The actions, for a person.
-    pub actions: &'static str,
+    /// Patterns of the actions as a policy writes them, such as `es:ESHttp*`; at least one.
+    pub actions: Vec<&'static str>,
     /// The page that says so.
     pub page: &'static str,
 }

@@ -29,6 +29,15 @@ pub struct NamedKey {
     pub actions: Vec<Action>,
 }
 
+/// An action that is needed beside a recorded one and leaves no record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unrecorded {
+    /// The action.
+    pub action: Action,
+    /// Why it is assumed, in a few words.
+    pub why: &'static str,
+}
+
 /// A call of API Gateway as IAM is asked: an HTTP verb on a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Route {
@@ -69,6 +78,16 @@ static KEYS: LazyLock<ByAction<NamedKey>> = LazyLock::new(|| {
     table
 });
 
+static UNRECORDED: LazyLock<ByAction<Unrecorded>> = LazyLock::new(|| {
+    let mut table = ByAction::new();
+    for row in rows(include_str!("aws/unrecorded.tsv")) {
+        let [prefix, action, needed, why] = row.as_slice() else { continue };
+        let list: &mut Vec<Unrecorded> = table.entry(prefix).or_default().entry(action).or_default();
+        list.extend(needed.split(' ').filter_map(Action::parse).map(|action| Unrecorded { action, why }));
+    }
+    table
+});
+
 static ROUTES: LazyLock<BTreeMap<&'static str, Vec<Route>>> = LazyLock::new(|| {
     let mut table: BTreeMap<&'static str, Vec<Route>> = BTreeMap::new();
     for row in rows(include_str!("aws/apigateway.tsv")) {
@@ -89,6 +108,17 @@ pub fn passed_roles(action: &Action) -> &'static [PassedRole] {
 #[must_use]
 pub fn named_keys(action: &Action) -> &'static [NamedKey] {
     find(&KEYS, action)
+}
+
+/// What is needed beside an action and leaves no record; empty where nothing is known.
+#[must_use]
+pub fn unrecorded(action: &Action) -> &'static [Unrecorded] {
+    find(&UNRECORDED, action)
+}
+
+/// Every action beside which others are needed that leave no record.
+pub fn all_unrecorded() -> impl Iterator<Item = (Action, &'static [Unrecorded])> {
+    each(&UNRECORDED)
 }
 
 /// What an event of API Gateway stands for: REST APIs first, then HTTP and WebSocket APIs; empty for an unknown one.

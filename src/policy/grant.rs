@@ -100,6 +100,11 @@ pub enum Reason {
         /// Why it is assumed.
         why: String,
     },
+    /// Production has it, and no recording can show whether it is used.
+    Unobservable {
+        /// Why none can.
+        why: String,
+    },
     /// A person asked for it.
     Declared {
         /// Who or which file.

@@ -13,6 +13,7 @@ mod evidence;
 mod generalize;
 mod generated_name;
 mod identities;
+mod kept;
 mod merge;
 mod notes;
 mod object_prefix;
@@ -35,25 +36,45 @@ use notes::Notes;
 use statements::{Kind, Rows};
 
 use crate::access::aws::{Action, Arn};
+use crate::access::data_events::DataEvents;
 use crate::access::identity::Identity;
-use crate::access::profile::IdentityProfile;
-use crate::catalog::Catalog;
+use crate::access::profile::{IdentityProfile, Profile};
+use crate::catalog::{Catalog, data_events};
 use crate::config::Config;
 use crate::finding::{Code, Finding};
 use crate::policy::grant::{Condition, Generalization, Grant, Permit, Reason};
 use crate::policy::set::{Documents, Policy};
+use crate::policy::snapshot::Snapshot;
 
 /// How many observed names a generalization shows.
 const EXAMPLES_MAX: usize = 3;
 
+/// What every policy of one run is written under.
+#[derive(Debug)]
+pub struct Setting<'a> {
+    /// Settings.
+    pub config: &'a Config,
+    /// What AWS defines.
+    pub catalog: &'a Catalog,
+    /// What leaves no event.
+    pub data_events: &'a DataEvents,
+    /// Who took on which role.
+    pub assumers: Assumers,
+    /// What production has; `None` where nobody said.
+    pub snapshot: Option<&'a Snapshot>,
+}
+
+impl<'a> Setting<'a> {
+    /// The setting for the identities of a profile, with the tables that ship.
+    #[must_use]
+    pub fn of(profile: &Profile, config: &'a Config, catalog: &'a Catalog, snapshot: Option<&'a Snapshot>) -> Self {
+        Setting { config, catalog, data_events: data_events::embedded(), assumers: Assumers::of(profile), snapshot }
+    }
+}
+
 /// The policy of a role or user; `None` where nothing it did is evidence for a grant.
-pub fn policy(
-    identity: &Identity,
-    seen: &IdentityProfile,
-    assumers: &Assumers,
-    (config, catalog): (&Config, &Catalog),
-    findings: &mut Vec<Finding>,
-) -> Option<Policy> {
+pub fn policy(identity: &Identity, seen: &IdentityProfile, setting: &Setting<'_>, findings: &mut Vec<Finding>) -> Option<Policy> {
+    let Setting { config, catalog, assumers, .. } = setting;
     let conditions = conditions::Evidence { identity, assumers, config };
     let evidence = evidence::of(seen, &conditions);
     let mut draft = Draft::default();
@@ -65,10 +86,13 @@ pub fn policy(
         let bounds = Bounds { action, catalog, settings: &config.generalize, sensitive: &sensitive };
         draft.write(Want { action, condition, used, refused: &refused }, bounds);
     }
-    let Draft { rows, mut grants, mut notes, .. } = draft;
+    let Draft { mut rows, mut grants, mut notes, .. } = draft;
     if grants.is_empty() && evidence.refused > 0 {
         let note = "every request was refused: nothing is written; check whether staging is missing a grant that it needs";
         findings.push(Finding::new(Code::OnlyRefused, identity.to_string(), note).counted(evidence.refused));
+    }
+    if let Some(existing) = setting.snapshot.and_then(|snapshot| snapshot.principals.get(identity)) {
+        kept::keep(&existing.documents, setting.data_events, &mut rows, &mut grants);
     }
     let (mut statements, room) = (rows.into_statements(catalog), quota::Room::of(identity, &config.documents));
     let reach = actions::Reach::of(seen, config.failed_is_evidence, catalog);

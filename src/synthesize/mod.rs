@@ -11,13 +11,15 @@ use crate::catalog::Catalog;
 use crate::config::Config;
 use crate::finding::{Code, Finding};
 use crate::policy::set::PolicySet;
+use crate::policy::snapshot::Snapshot;
 
-/// Writes a policy for every chosen identity and namespace, and says what a person should know about it.
+/// Writes a policy for every chosen identity and namespace, and says what a person should know about it. With a snapshot of what
+/// production has, grants whose use leaves no event are kept.
 #[must_use]
-pub fn policies(profile: &Profile, config: &Config, catalog: &Catalog) -> (PolicySet, Vec<Finding>) {
+pub fn policies(profile: &Profile, config: &Config, catalog: &Catalog, snapshot: Option<&Snapshot>) -> (PolicySet, Vec<Finding>) {
     let mut set = PolicySet::default();
     let mut findings = Vec::new();
-    let assumers = iam::Assumers::of(profile);
+    let setting = iam::Setting::of(profile, config, catalog, snapshot);
     for (identity, seen) in &profile.identities {
         if let Some(why) = config.left_out(identity) {
             let code = if identity.name == Name::Root {
@@ -31,10 +33,10 @@ pub fn policies(profile: &Profile, config: &Config, catalog: &Catalog) -> (Polic
             continue;
         }
         if iam::is_role(identity) {
-            set.splits.extend(iam::splits(identity, seen, &assumers, (config, catalog), &mut findings));
+            set.splits.extend(iam::splits(identity, seen, &setting, &mut findings));
         }
         let policy = match (&identity.home, &identity.name) {
-            (Home::Account { .. }, _) => iam::policy(identity, seen, &assumers, (config, catalog), &mut findings),
+            (Home::Account { .. }, _) => iam::policy(identity, seen, &setting, &mut findings),
             (Home::Cluster(_), Name::Namespace(_)) => podsec::policy(identity, seen, config, &mut set.pod_patches, &mut findings),
             (Home::Cluster(_), _) => rbac::policy(identity, seen, config, &mut findings),
         };

@@ -25,7 +25,7 @@ pub(super) fn judge(identity: &Identity, policy: &Policy, used: &[Request], nece
         let is_needed = match reason {
             None => false,
             Some(Reason::Observed | Reason::Derived { .. }) => needed.contains(&index),
-            Some(Reason::Assumed { .. } | Reason::Declared { .. }) => true,
+            Some(Reason::Assumed { .. } | Reason::Unobservable { .. } | Reason::Declared { .. }) => true,
         };
         if !is_needed {
             necessity.excess.push(Excess { identity: identity.clone(), permit: permit.clone(), reason: reason.cloned() });

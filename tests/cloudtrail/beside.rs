@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use serde_json::{Value, json};
-use tightfit::access::aws::AwsRequest;
+use tightfit::access::aws::{Action, AwsRequest};
 use tightfit::access::observation::{Basis, Outcome};
 use tightfit::access::request::Request;
 use tightfit::catalog::{Catalog, side};
@@ -219,6 +219,10 @@ fn passed_roles_agree_with_an_older_map() {
     let catalog = Catalog::embedded();
     for (action, _) in side::all_passed_roles() {
         assert!(catalog.action(&action).is_some_and(|known| known.name == action.name), "{action}");
+    }
+    for (action, needed) in side::all_unrecorded() {
+        let known = |action: &Action| catalog.action(action).is_some_and(|known| known.name == action.name);
+        assert!(known(&action) && needed.iter().all(|one| known(&one.action)), "{action}");
     }
     for (action, keys) in side::all_named_keys() {
         assert!(catalog.action(&action).is_some_and(|known| known.name == action.name), "{action}");

@@ -99,7 +99,9 @@ fn a_launch_names_what_it_uses() {
 fn a_log_stream_is_made_in_its_group() {
     let stream =
         record("logs", "CreateLogStream", json!({"requestParameters": {"logGroupName": "/aws/lambda/f", "logStreamName": "s"}}));
-    assert_eq!(lines(&stream), ["logs:CreateLogStream arn:aws:logs:eu-west-1:111122223333:log-group:/aws/lambda/f:log-stream:s"]);
+    let arn = "arn:aws:logs:eu-west-1:111122223333:log-group:/aws/lambda/f:log-stream:s";
+    assert_eq!(lines(&stream), [format!("logs:CreateLogStream {arn}"), format!("logs:PutLogEvents {arn}")]);
+    assert!(matches!(&asked(&stream)[1].basis, Basis::Assumed(_)));
 }
 
 #[test]

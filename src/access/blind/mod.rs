@@ -155,7 +155,12 @@ impl Coverage {
         for (identity, services) in self.trails.values().flat_map(|trail| &trail.identities) {
             for row in &expected.data_events.unlogged {
                 let Some(touch) = services.get(row.service).filter(|_| (expected.judged)(identity)) else { continue };
-                let note = format!("used {}; whether it also uses {} no log can show ({})", row.service, row.actions, row.page);
+                let note = format!(
+                    "used {}; whether it also uses {} no log can show ({})",
+                    row.service,
+                    row.actions.join(", "),
+                    row.page
+                );
                 let counts = touch.counts();
                 remarks.push(
                     Finding::new(Code::UnloggedActions, identity.to_string(), note).counted(counts.management + counts.data),

@@ -167,6 +167,7 @@ fn evidence(grant: &Grant, seen: &IdentityProfile, lines: &mut Vec<String>) -> V
         Reason::Observed => "    reason: observed".to_owned(),
         Reason::Derived { rule } => format!("    reason: derived, {rule}"),
         Reason::Assumed { why } => format!("    reason: assumed, {why}"),
+        Reason::Unobservable { why } => format!("    reason: unobservable, {why}"),
         Reason::Declared { by } => format!("    reason: declared by {by}"),
     });
     if let Some(wider) = &grant.generalization {

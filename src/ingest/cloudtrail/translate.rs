@@ -10,10 +10,10 @@ use super::want::Want;
 use super::{apigateway, context, dynamodb, forwarded, identity, outcome, passed, refusal, s3};
 use crate::access::aws::{AwsRequest, AwsRequestKey, Resource};
 use crate::access::inventory::Fact;
-use crate::access::observation::{Skip, Undecided};
+use crate::access::observation::{Basis, Outcome, Skip, Undecided};
 use crate::access::request::Request;
-use crate::catalog::Catalog;
 use crate::catalog::rules::{Mapped, Mapping};
+use crate::catalog::{Catalog, side};
 use crate::ingest::decoded::{Asked, End};
 
 const KEY_ROLES: &str = "the record does not say which key was the source";
@@ -36,7 +36,11 @@ pub(super) fn end(trail: &Trail, catalog: &Catalog) -> (End, Vec<Fact>) {
         Err(missing) => return undecided(Undecided::NotCarried(missing.to_owned())),
     };
     let answer = outcome::outcome(trail);
-    let beside = [passed::wants(trail, &wants, answer), forwarded::wants(trail, &wants, answer)];
+    let beside = [
+        passed::wants(trail, &wants, answer),
+        forwarded::wants(trail, &wants, answer),
+        unrecorded(trail, &wants, answer, catalog),
+    ];
     wants.extend(beside.into_iter().flatten());
     refusal::apply(trail, &mut wants, answer, catalog);
     let via = context::via(trail, &me);
@@ -88,6 +92,17 @@ fn wants(trail: &Trail, mapped: &[Mapped], catalog: &Catalog) -> Result<Vec<Want
         "kms" if trail.event == "ReEncrypt" => re_encrypt(trail, plain()),
         _ => plain(),
     })
+}
+
+/// What is needed beside an allowed call and leaves no record; only on resources that the record names.
+fn unrecorded(trail: &Trail, stated: &[Want], answer: Outcome, catalog: &Catalog) -> Vec<Want> {
+    let stated = stated.iter().filter(|want| answer == Outcome::Allowed && want.basis == Basis::Stated);
+    let needed = stated.flat_map(|want| side::unrecorded(&want.action)).map(|needed| {
+        let mut on = resources(trail, &needed.action, catalog);
+        on.retain(|built| matches!(built.resource, Resource::Arn(_)));
+        Want::assumed(needed.action.clone(), on, needed.why)
+    });
+    needed.collect()
 }
 
 /// ReEncrypt reads with one key and writes with another.

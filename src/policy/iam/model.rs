@@ -64,6 +64,14 @@ pub struct Statement {
     pub condition: Conditions,
 }
 
+impl Statement {
+    /// Whether it names its actions and resources rather than leaving some out.
+    #[must_use]
+    pub fn is_plain(&self) -> bool {
+        matches!((&self.actions, &self.resources), (Actions::Action(_), Resources::Resource(_)))
+    }
+}
+
 /// Whom a statement of a trust or resource policy is about.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Principal {

@@ -3,10 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Assumers, policy};
+use super::{Setting, policy};
 use crate::access::identity::{Home, Identity, Name};
 use crate::access::profile::{IdentityProfile, Profile, Seen, VALUES_MAX};
-use crate::catalog::Catalog;
 use crate::config::{Class, Config};
 use crate::finding::{Code, Finding};
 use crate::policy::set::{Documents, Split};
@@ -56,8 +55,7 @@ pub(super) fn tell_permission_set(identity: &Identity, findings: &mut Vec<Findin
 pub(crate) fn splits(
     identity: &Identity,
     seen: &IdentityProfile,
-    assumers: &Assumers,
-    settings: (&Config, &Catalog),
+    setting: &Setting<'_>,
     findings: &mut Vec<Finding>,
 ) -> Vec<Split> {
     let mut workloads: BTreeMap<String, IdentityProfile> = BTreeMap::new();
@@ -85,7 +83,7 @@ pub(crate) fn splits(
     let mut splits = Vec::new();
     for (workload, part) in workloads {
         // What a person should know of these requests is told of the role as a whole.
-        let Some(written) = policy(identity, &part, assumers, settings, &mut Vec::new()) else { continue };
+        let Some(written) = policy(identity, &part, setting, &mut Vec::new()) else { continue };
         if let Documents::Iam(documents) = written.documents {
             splits.push(Split { role: identity.clone(), workload, documents });
         }

@@ -20,6 +20,8 @@ pub(super) enum Kind {
     NoResourceLevel,
     /// On `*`, since the record does not name the resource.
     NotBuilt,
+    /// Kept from production, since no recording shows whether it is needed.
+    Kept,
     /// Denied: only ever refused, and a `*` above would let it through.
     KeepRefused,
 }
@@ -83,6 +85,7 @@ fn sid(kind: Kind, service: &str, Rectangle { actions, resources }: &Rectangle, 
         Kind::NoResourceLevel => return "NoResourceLevel".to_owned(),
         Kind::NotBuilt => return "ResourceNotInLog".to_owned(),
         Kind::Named => "",
+        Kind::Kept => "Kept",
         Kind::KeepRefused => "KeepRefused",
     };
     let access = access(actions, catalog);
