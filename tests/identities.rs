@@ -90,3 +90,52 @@ fn pod_identity_ties_a_role_to_its_service_account() {
     let statement = &serde_json::to_value(&plan.policies.trust[0].document).unwrap()["Statement"][0];
     assert_eq!(statement["Action"], json!(["sts:AssumeRole", "sts:TagSession"]));
 }
+
+#[test]
+fn one_name_in_many_accounts_folds_into_one_document() {
+    let in_account = |number: u64, account: &str, table: &str| {
+        let record = read(number, &role("app", "s"), table);
+        serde_json::from_str::<Value>(&record.to_string().replace(ACCOUNT, account)).unwrap()
+    };
+    let other = "444455556666";
+    let refused = event(9, &role("app", "s"), "dynamodb", "DescribeTable", &json!({"tableName": "secret"}), Some("AccessDenied"));
+    let records = [in_account(1, ACCOUNT, "orders"), in_account(2, other, "orders"), in_account(3, other, "stock"), refused];
+    let settings = config(&format!("{QUIET}[documents]\nfold-accounts = true\n"));
+    let folder = tempfile::tempdir().unwrap();
+    let log = write_lines(folder.path(), "log.jsonl", &records);
+    let plan = generate(&[&log], &settings, 1);
+    assert_eq!(plan.verdict.sufficiency.gaps, []);
+    assert_eq!(plan.verdict.restraint.leaks, []);
+    assert_eq!(plan.verdict.necessity.excess, []);
+    let files = artifacts(&plan, &settings);
+    let policies: Vec<_> = files.iter().filter(|file| file.path.ends_with("policy.json")).collect();
+    assert_eq!(policies.len(), 1);
+    assert_eq!(policies[0].path, "aws/all-accounts/role/app/policy.json");
+    let statement = &serde_json::from_str::<Value>(&policies[0].body).unwrap()["Statement"][0];
+    assert_eq!(statement["Condition"], json!({"StringEquals": {"aws:ResourceAccount": ["${aws:PrincipalAccount}"]}}));
+    let tables = ["orders", "stock"].map(|table| format!("arn:aws:dynamodb:eu-central-1:*:table/{table}"));
+    assert_eq!(statement["Resource"], json!(tables));
+    let manifest = files.iter().find(|file| file.path == "manifest.json").unwrap();
+    let manifest: Value = serde_json::from_str(&manifest.body).unwrap();
+    let reasons = |account: usize| {
+        manifest["policies"][account]["grants"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|grant| grant["reason"].clone())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(manifest["policies"].as_array().unwrap().len(), 2);
+    assert!(reasons(0).contains(&json!("declared")) && reasons(0).contains(&json!("observed")));
+    assert_eq!(reasons(1), [json!("observed"), json!("observed")]);
+
+    // Read back, the folder says the same.
+    let out = folder.path().join("out");
+    for file in &files {
+        let path = out.join(&file.path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, &file.body).unwrap();
+    }
+    let code = harness::ended(&harness::tightfit(folder.path(), &["verify", "log.jsonl", "--policies", "out"])).0;
+    assert_eq!(code, 5, "clean, but a day is a short recording");
+}

@@ -132,6 +132,9 @@ pub(crate) struct Shape {
     #[arg(long, value_name = "HOW", hide_possible_values = true, help_heading = "Write",
         value_parser = ["managed", "inline", "permission-set", "boundary"])]
     pub(crate) attach: Option<String>,
+    /// One document for a role that has one name in many accounts
+    #[arg(long, help_heading = "Write")]
+    pub(crate) fold_accounts: bool,
     /// Minor version of the production cluster [default: 1.36]
     #[arg(long, value_name = "VERSION", help_heading = "Write")]
     pub(crate) kubernetes: Option<String>,

@@ -36,6 +36,7 @@ pub(crate) fn config(shared: &Shared, choose: &Choose, shape: &Shape) -> Result<
     if shape.exact {
         unchecked.generalize.exact = Some(true);
     }
+    unchecked.documents.fold_accounts |= shape.fold_accounts;
     if let Some(attach) = &shape.attach {
         let known = [Attach::Managed, Attach::Inline, Attach::PermissionSet, Attach::Boundary];
         let found = known.into_iter().find(|known| known.name() == attach);

@@ -42,6 +42,8 @@ pub struct UncheckedDocuments {
     pub policies_max: Option<u64>,
     /// Whether actions may be written with a wildcard that matches no further action of the catalog, where nothing else fits.
     pub action_wildcards: bool,
+    /// Whether a role that has one name in many accounts gets one document.
+    pub fold_accounts: bool,
 }
 
 /// `[documents]`, as used.
@@ -53,6 +55,8 @@ pub struct Documents {
     pub policies_max: usize,
     /// Whether actions may be written with a wildcard that matches no further action of the catalog.
     pub action_wildcards: bool,
+    /// Whether a role that has one name in many accounts gets one document.
+    pub fold_accounts: bool,
 }
 
 impl UncheckedDocuments {
@@ -65,6 +69,11 @@ impl UncheckedDocuments {
             value: policies_max.to_string(),
             expected: "a whole number from 1 to 20, the most that AWS attaches".to_owned(),
         })?;
-        Ok(Documents { attach: self.attach, policies_max, action_wildcards: self.action_wildcards })
+        Ok(Documents {
+            attach: self.attach,
+            policies_max,
+            action_wildcards: self.action_wildcards,
+            fold_accounts: self.fold_accounts,
+        })
     }
 }

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::access::aws::Arn;
-use crate::access::identity::Identity;
+use crate::access::aws::Resource;
+use crate::access::identity::{Home, Identity};
 use crate::access::request::Request;
 
 pub use super::decision::Decision;
@@ -67,6 +68,25 @@ impl Permit {
             | (Permit::PodSecurity { .. }, Request::Aws(_) | Request::Kube(_)) => false,
         }
     }
+}
+
+/// The request with the accounts of the caller and of the resource, as the platform adds them; as it is where it has them already
+/// or nothing names one.
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-resourceaccount>
+#[must_use]
+pub fn with_accounts(identity: &Identity, request: &Request) -> Request {
+    let (Request::Aws(asked), Home::Account { id, .. }) = (request, &identity.home) else { return request.clone() };
+    let mut asked = asked.clone();
+    let owner = match &asked.key.resource {
+        Resource::Arn(arn) => arn.account.as_literal().unwrap_or_default().to_owned(),
+        Resource::NoResourceLevel | Resource::NotBuilt => String::new(),
+    };
+    for (key, account) in [("aws:PrincipalAccount", id.clone()), ("aws:ResourceAccount", owner)] {
+        if !account.is_empty() {
+            asked.context.entry(key.to_owned()).or_insert_with(|| vec![account]);
+        }
+    }
+    Request::Aws(asked)
 }
 
 /// One identity's policy.
@@ -133,6 +153,8 @@ pub struct PodPatch {
 pub struct PolicySet {
     /// By identity; a namespace is the identity of a Pod Security level.
     pub policies: BTreeMap<Identity, Policy>,
+    /// Roles of one name in many accounts to the one whose documents they share: that name in the account `all-accounts`.
+    pub folds: BTreeMap<Identity, Identity>,
     /// By role.
     pub trust: Vec<TrustAdvice>,
     /// By role and workload.

@@ -12,11 +12,13 @@ pub mod redact;
 pub mod report;
 pub mod yaml;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::access::identity::Identity;
 use crate::artifact::Artifact;
 use crate::catalog::Catalog;
 use crate::policy::grant::Grant;
@@ -156,17 +158,27 @@ pub fn artifacts(
 ) -> Result<Vec<Artifact>, RenderError> {
     let mut artifacts = Vec::new();
     let mut policies = Vec::new();
+    // Roles that share documents have them in one place.
+    let mut shared: BTreeMap<&Identity, Vec<String>> = BTreeMap::new();
     for (identity, policy) in &subject.policies.policies {
+        let grants = policy.grants.iter().map(|grant| shown(grant, detail)).collect();
+        let bearer = subject.policies.folds.get(identity).unwrap_or(identity);
+        if let Some(documents) = shared.get(bearer).cloned() {
+            policies.push(ManifestPolicy { identity: identity.clone(), language: Language::Iam, documents, grants });
+            continue;
+        }
         let (language, written) = match &policy.documents {
             Documents::Iam(documents) => {
-                (Language::Iam, iam::artifacts(identity, documents, subject.config.documents.attach, templates)?)
+                (Language::Iam, iam::artifacts(bearer, documents, subject.config.documents.attach, templates)?)
             }
             Documents::Rbac(policy) => (Language::Rbac, rbac::artifacts(identity, policy, templates)?),
             Documents::PodSecurity(policy) => (Language::PodSecurity, podsec::artifacts(identity, policy, templates)?),
         };
         let is_document = |artifact: &&Artifact| language != Language::Iam || artifact.path.ends_with(".json");
-        let documents = written.iter().filter(is_document).map(|artifact| artifact.path.clone()).collect();
-        let grants = policy.grants.iter().map(|grant| shown(grant, detail)).collect();
+        let documents: Vec<String> = written.iter().filter(is_document).map(|artifact| artifact.path.clone()).collect();
+        if bearer != identity {
+            shared.insert(bearer, documents.clone());
+        }
         policies.push(ManifestPolicy { identity: identity.clone(), language, documents, grants });
         artifacts.extend(written);
     }

@@ -10,6 +10,7 @@ mod actions;
 mod companion;
 mod conditions;
 mod evidence;
+pub(crate) mod fold;
 mod generalize;
 mod generated_name;
 mod identities;

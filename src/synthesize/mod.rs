@@ -20,6 +20,13 @@ pub fn policies(profile: &Profile, config: &Config, catalog: &Catalog, snapshot:
     let mut set = PolicySet::default();
     let mut findings = Vec::new();
     let setting = iam::Setting::of(profile, config, catalog, snapshot);
+    for ((partition, name), members) in iam::fold::groups(profile, config) {
+        let shared = Identity::aws(&partition, "all-accounts", Name::Role(name));
+        for (identity, policy) in iam::fold::policies(&members, profile, &setting, &mut findings) {
+            set.folds.insert(identity.clone(), shared.clone());
+            set.policies.insert(identity, policy);
+        }
+    }
     for (identity, seen) in &profile.identities {
         if let Some(why) = config.left_out(identity) {
             let code = if identity.name == Name::Root {
@@ -34,6 +41,9 @@ pub fn policies(profile: &Profile, config: &Config, catalog: &Catalog, snapshot:
         }
         if iam::is_role(identity) {
             set.splits.extend(iam::splits(identity, seen, &setting, &mut findings));
+        }
+        if set.folds.contains_key(identity) {
+            continue;
         }
         let policy = match (&identity.home, &identity.name) {
             (Home::Account { .. }, _) => iam::policy(identity, seen, &setting, &mut findings),

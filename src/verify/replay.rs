@@ -18,9 +18,9 @@ use crate::config::Config;
 use crate::finding::Finding;
 use crate::policy::decision::{Decision, Layer};
 use crate::policy::grant::{Condition, Permit};
-use crate::policy::rbac;
-use crate::policy::set::{Documents, PolicySet};
+use crate::policy::set::{Documents, Policy, PolicySet, with_accounts};
 use crate::policy::snapshot::Snapshot;
+use crate::policy::{iam, rbac};
 use crate::verdict::{CounterExample, LeftOut, Necessity, Restraint, Sufficiency, Verdict, VerdictBasis};
 
 /// The group whose members no authorizer is asked about.
@@ -43,6 +43,8 @@ pub struct Replay<'a> {
     groups: IndexSet<Vec<String>>,
     judged: IndexMap<(usize, RequestKey), Judged>,
     undecided: u64,
+    /// Whether some document asks in which account a resource is.
+    by_account: bool,
 }
 
 /// What one request of one identity came to, over all its records.
@@ -69,7 +71,12 @@ impl<'a> Replay<'a> {
     /// A replay against `policies`; `config` says who is left out and what counts as evidence.
     #[must_use]
     pub fn new(policies: &'a PolicySet, config: &'a Config) -> Self {
+        let by_account = |policy: &Policy| match &policy.documents {
+            Documents::Iam(documents) => documents.iter().any(iam::asks_for_account),
+            Documents::Rbac(_) | Documents::PodSecurity(_) => false,
+        };
         Replay {
+            by_account: policies.policies.values().any(by_account),
             policies,
             config,
             snapshot: None,
@@ -137,6 +144,13 @@ impl<'a> Replay<'a> {
         let groups_place = match self.groups.get_index_of(groups) {
             Some(place) => place,
             None => self.groups.insert_full(groups.to_vec()).0,
+        };
+        let placed;
+        let request = if self.by_account {
+            placed = with_accounts(identity, request);
+            &placed
+        } else {
+            request
         };
         let context = request.context().unwrap_or(&NO_CONTEXT);
         let asked = |latest: &(usize, Context)| latest.0 == groups_place && latest.1 == *context;

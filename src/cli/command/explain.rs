@@ -13,7 +13,7 @@ use tightfit::config::Pattern;
 use tightfit::pipeline::{self, Plan};
 use tightfit::policy::grant::{Grant, Reason};
 use tightfit::policy::rbac;
-use tightfit::policy::set::{Decision, Policy};
+use tightfit::policy::set::{Decision, Policy, with_accounts};
 use tightfit::render::markdown::count;
 use tightfit::{ask, load};
 
@@ -44,7 +44,7 @@ pub(super) fn run(shared: &Shared, command: &Explain, console: &Console) -> Resu
             let key = printed.or_else(|| ask::parse(&identity, request)).with_context(wrong)?;
             ("answer", one(&identity, policy, seen, &key, left_out.as_deref(), &mut lines))
         }
-        (None, Some(policy)) => ("grants", all(policy, seen, &mut lines)),
+        (None, Some(policy)) => ("grants", all(&identity, policy, seen, &mut lines)),
         (None, None) => {
             let why = left_out.as_deref().unwrap_or("nothing it did is evidence for a grant");
             lines.push(format!("  no policy: {why}"));
@@ -84,11 +84,11 @@ fn find(plan: &Plan, text: &str) -> Result<Identity> {
 }
 
 /// Every grant with its reason and evidence.
-fn all(policy: &Policy, seen: &IdentityProfile, lines: &mut Vec<String>) -> Value {
+fn all(identity: &Identity, policy: &Policy, seen: &IdentityProfile, lines: &mut Vec<String>) -> Value {
     let mut grants = Vec::new();
     for grant in &policy.grants {
         lines.push(format!("  {}", shown(&grant.permit)));
-        grants.push(json!({"grant": grant, "evidence": evidence(grant, seen, lines)}));
+        grants.push(json!({"grant": grant, "evidence": evidence(identity, grant, seen, lines)}));
     }
     Value::Array(grants)
 }
@@ -102,7 +102,7 @@ fn one(
     left_out: Option<&str>,
     lines: &mut Vec<String>,
 ) -> Value {
-    let asked = asked(seen, key);
+    let asked = asked(identity, seen, key);
     let (word, by) = match decide(identity, policy, seen, key) {
         Decision::Allow { by } => ("allowed", format!("by {by}")),
         Decision::ExplicitDeny { by, .. } => ("denied", format!("by {by}")),
@@ -115,7 +115,7 @@ fn one(
         policy.iter().flat_map(|policy| &policy.grants).filter(|grant| asked.iter().any(|request| grant.permit.covers(request)))
     {
         lines.push(format!("  granted as {}", shown(&grant.permit)));
-        grants.push(json!({"grant": grant, "evidence": evidence(grant, seen, lines)}));
+        grants.push(json!({"grant": grant, "evidence": evidence(identity, grant, seen, lines)}));
     }
     let log = seen.requests.get(key);
     match (log, left_out) {
@@ -127,11 +127,12 @@ fn one(
 }
 
 /// A request in the contexts that the log shows of it; without any where the log never shows it.
-fn asked(seen: &IdentityProfile, key: &RequestKey) -> Vec<Request> {
-    let Some(seen) = seen.requests.get(key) else { return vec![key.to_request(AwsContext::new())] };
+fn asked(identity: &Identity, seen: &IdentityProfile, key: &RequestKey) -> Vec<Request> {
+    let placed = |request: Request| with_accounts(identity, &request);
+    let Some(seen) = seen.requests.get(key) else { return vec![placed(key.to_request(AwsContext::new()))] };
     // What was allowed is what the documents are for.
     let tally = seen.outcomes.values().next();
-    tally.into_iter().flat_map(Tally::contexts).map(|context| key.to_request(context)).collect()
+    tally.into_iter().flat_map(Tally::contexts).map(|context| placed(key.to_request(context))).collect()
 }
 
 /// The answer of the documents, or of what the platform itself allows to every authenticated user.
@@ -147,7 +148,7 @@ fn decide(identity: &Identity, policy: Option<&Policy>, seen: &IdentityProfile, 
         }
     };
     // Of several contexts the one that is denied.
-    asked(seen, key).iter().map(decide).min_by_key(Decision::is_allow).unwrap_or(Decision::DENY)
+    asked(identity, seen, key).iter().map(decide).min_by_key(Decision::is_allow).unwrap_or(Decision::DENY)
 }
 
 /// What was only ever refused: why nothing is written.
@@ -162,7 +163,7 @@ fn refused(seen: &IdentityProfile, lines: &mut Vec<String>) -> Value {
 }
 
 /// The reason of a grant and the records behind it.
-fn evidence(grant: &Grant, seen: &IdentityProfile, lines: &mut Vec<String>) -> Value {
+fn evidence(identity: &Identity, grant: &Grant, seen: &IdentityProfile, lines: &mut Vec<String>) -> Value {
     lines.push(match &grant.reason {
         Reason::Observed => "    reason: observed".to_owned(),
         Reason::Derived { rule } => format!("    reason: derived, {rule}"),
@@ -174,7 +175,9 @@ fn evidence(grant: &Grant, seen: &IdentityProfile, lines: &mut Vec<String>) -> V
         lines.push(format!("    widened by {} from {} names; also admits {}", wider.rule, wider.names, wider.admits));
     }
     let mut behind: BTreeMap<Outcome, Tally> = BTreeMap::new();
-    let covers = |key: &RequestKey, seen: &Seen| seen.requests(key).iter().any(|request| grant.permit.covers(request));
+    let covers = |key: &RequestKey, seen: &Seen| {
+        seen.requests(key).iter().any(|request| grant.permit.covers(&with_accounts(identity, request)))
+    };
     let covered = seen.requests.iter().filter(|(key, seen)| covers(key, seen));
     for (outcome, tally) in covered.flat_map(|(_, seen)| &seen.outcomes) {
         behind.entry(*outcome).and_modify(|sum| sum.merge(tally)).or_insert_with(|| tally.clone());

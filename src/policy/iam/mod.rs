@@ -51,6 +51,13 @@ pub fn permits(document: &PolicyDocument) -> Vec<Permit> {
     permits
 }
 
+/// Whether any statement asks in which account the resource is.
+#[must_use]
+pub fn asks_for_account(document: &PolicyDocument) -> bool {
+    let keys = document.statements.iter().flat_map(|statement| statement.condition.values()).flat_map(BTreeMap::keys);
+    keys.into_iter().any(|key| key.eq_ignore_ascii_case("aws:ResourceAccount"))
+}
+
 /// Conditions as texts.
 fn spelled(conditions: &Conditions) -> Condition {
     let texts = |values: &Vec<Written>| values.iter().map(|value| value.text().to_owned()).collect();

@@ -5,9 +5,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::EXAMPLES_MAX;
 use super::generalize::is_carried_text;
-use crate::access::aws::{AwsRequestKey, Text};
+use super::{EXAMPLES_MAX, fold};
+use crate::access::aws::{AwsRequestKey, Resource, Text};
 use crate::access::identity::{Identity, Name};
 use crate::access::observation::Outcome;
 use crate::access::profile::{Profile, Seen, Tally};
@@ -140,6 +140,9 @@ impl Evidence<'_> {
             _ => {}
         }
         perimeter(settings, &tallies, &mut condition);
+        if let Resource::Arn(arn) = &key.resource {
+            fold::own_account(arn, &mut condition);
+        }
         (condition, widened)
     }
 
