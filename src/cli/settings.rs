@@ -1,5 +1,7 @@
 //! Settings as used: the file, then what was typed over it. The only place that reads the clock.
 
+pub(crate) mod in_use;
+
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};

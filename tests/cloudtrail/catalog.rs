@@ -1,4 +1,5 @@
-//! What is embedded parses, the rules name only what exists, and curation is deterministic.
+//! What is embedded parses, the rules name only what exists, and events mean their actions. What the table of operations says is judged
+//! in `tests/catalog/`.
 
 use std::path::Path;
 
@@ -9,21 +10,14 @@ use tightfit::catalog::reference::AccessLevel;
 use tightfit::catalog::rules::{Confidence, Mapping};
 use tightfit::curate;
 
-/// Writes the embedded file: `TIGHTFIT_IAM_DATA=unpacked-package TIGHTFIT_CATALOG_OUT=src/catalog/aws/reference.txt.zst`.
-#[test]
-fn the_embedded_file_is_written_on_request() {
-    let (Ok(from), Ok(to)) = (std::env::var("TIGHTFIT_IAM_DATA"), std::env::var("TIGHTFIT_CATALOG_OUT")) else { return };
-    std::fs::write(to, curate::build(Path::new(&from)).unwrap()).unwrap();
-}
-
 #[test]
 fn the_embedded_reference_is_whole() {
     let catalog = Catalog::embedded();
     let services: Vec<&str> = catalog.prefixes().collect();
     let actions: usize = services.iter().map(|service| catalog.service(service).unwrap().actions().count()).sum();
     let types: usize = services.iter().map(|service| catalog.service(service).unwrap().types().len()).sum();
-    assert_eq!((services.len(), actions, types), (456, 22_091, 2_334));
-    assert_eq!(catalog.date(), "2026-09-26");
+    assert_eq!((services.len(), actions, types), (460, 22_420, 2_371));
+    assert_eq!(catalog.date(), "2026-10-27");
     assert_eq!(catalog.sources()[0].licence, "MIT");
     let get = catalog.action(&Action::parse("s3:getobject").unwrap()).unwrap();
     assert_eq!((get.name.as_str(), get.access), ("GetObject", AccessLevel::Read));
@@ -131,7 +125,7 @@ fn events_mean_their_actions() {
     ] {
         assert_eq!(mapped(source, event), (vec![action.to_owned()], derived), "{event}");
     }
-    assert_eq!(mapped("apigateway", "CreateRestApi"), (vec!["apigateway:POST".to_owned()], Some(Confidence::Assumed)));
+    assert_eq!(mapped("apigateway", "CreateRestApi"), (vec!["apigateway:POST".to_owned()], Some(Confidence::Derived)));
     for (source, event) in [("sts", "GetCallerIdentity"), ("sts", "GetSessionToken"), ("dynamodb", "DescribeEndpoints")] {
         assert_eq!(mapped(source, event).0, ["-"], "{event}");
     }
@@ -232,6 +226,10 @@ fn an_older_map_agrees() {
     assert!(unknown.iter().all(|method| method.starts_with("IoTThingsGraph.")), "{unknown:?}");
 }
 
+fn build(folder: &Path) -> Result<Vec<u8>, curate::CurateError> {
+    curate::build(&curate::Inputs { iam_data: &[folder.to_owned()], botocore: None, map: None, fas: None })
+}
+
 fn small_package(folder: &Path) {
     let write = |name: &str, text: &str| {
         let path = folder.join(name);
@@ -252,13 +250,13 @@ fn small_package(folder: &Path) {
 fn curation_is_deterministic() {
     let folder = tempfile::tempdir().unwrap();
     small_package(folder.path());
-    let bytes = curate::build(folder.path()).unwrap();
-    assert_eq!(bytes, curate::build(folder.path()).unwrap());
+    let bytes = build(folder.path()).unwrap();
+    assert_eq!(bytes, build(folder.path()).unwrap());
     let catalog = Catalog::from_bytes(&bytes).unwrap();
     assert_eq!(catalog.prefixes().collect::<Vec<_>>(), ["alpha", "zeta"]);
     let tag = catalog.action(&Action::parse("zeta:DoZ").unwrap()).unwrap();
     assert_eq!((tag.access, tag.condition_keys.as_slice()), (AccessLevel::Tagging, ["zeta:k".to_owned()].as_slice()));
     std::fs::write(folder.path().join("data/services.json"), r#"["al\tpha"]"#).unwrap();
-    assert!(matches!(curate::build(folder.path()), Err(curate::CurateError::Separator { .. })));
-    assert!(matches!(curate::build(&folder.path().join("absent")), Err(curate::CurateError::Read { .. })));
+    assert!(matches!(build(folder.path()), Err(curate::CurateError::Separator { .. })));
+    assert!(matches!(build(&folder.path().join("absent")), Err(curate::CurateError::Read { .. })));
 }

@@ -1,7 +1,6 @@
 //! `tightfit generate`: logs in, policies and their proof out.
 
 use anyhow::{Result, bail};
-use tightfit::catalog::Catalog;
 use tightfit::pipeline::{self, Plan};
 use tightfit::policy::set::{Documents, PolicySet};
 use tightfit::publish;
@@ -23,7 +22,7 @@ pub(super) fn run(shared: &Shared, command: &Generate, console: &Console, publis
     let damaged = session.damaged(&plan.profile.ledger) | too_many_rejected(&session, &plan.profile.ledger);
     refuse_nothing(&session, &plan)?;
     let detail = detail(command.evidence);
-    let artifacts = pipeline::artifacts(&plan, &session.config, Catalog::embedded(), &templates, detail)?;
+    let artifacts = pipeline::artifacts(&plan, &session.config, session.catalog.get(), &templates, detail)?;
     while_publishing(publishing, || publish::folder(&command.out, &artifacts))?;
     say_ledger(console, &plan.profile.ledger);
     console.line(&format!("wrote {} files to {}: {}", artifacts.len(), command.out.display(), kinds(&plan.policies)));

@@ -14,7 +14,6 @@ use clap::CommandFactory;
 use indexmap::IndexMap;
 use serde_json::{Value, json};
 use tightfit::access::ledger::{FileFault, Ledger};
-use tightfit::catalog::Catalog;
 use tightfit::config::Config;
 use tightfit::finding::{Code, Finding, Severity};
 use tightfit::ingest::{self, InputKind, Inputs};
@@ -29,6 +28,7 @@ use crate::args::{Arguments, Beside, Choose, Command, Evidence, FailOn, Shape, S
 use crate::console::{self, Console, visible};
 use crate::exit::Exit;
 use crate::settings;
+use crate::settings::in_use::InUse;
 
 /// The version of every `--json` document.
 const JSON_SCHEMA: u32 = 1;
@@ -42,7 +42,7 @@ pub(crate) fn run(arguments: &Arguments, console: &Console, publishing: &Mutex<(
         Command::Profile(command) => profile::run(shared, command, console, publishing),
         Command::Doctor(command) => doctor::run(shared, command, console),
         Command::Explain(command) => explain::run(shared, command, console),
-        Command::Catalog(command) => catalog::run(command, console, publishing),
+        Command::Catalog(command) => catalog::run(shared, command, console, publishing),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(*shell, &mut Arguments::command(), "tightfit", &mut script);
@@ -55,6 +55,7 @@ pub(crate) fn run(arguments: &Arguments, console: &Console, publishing: &Mutex<(
 /// Opened inputs and checked settings.
 struct Session<'a> {
     config: Config,
+    catalog: InUse,
     inputs: Inputs,
     /// What production has, where it is given.
     snapshot: Option<PathBuf>,
@@ -66,6 +67,7 @@ struct Session<'a> {
 impl<'a> Session<'a> {
     fn open(shared: &Shared, choose: &Choose, shape: &Shape, inputs: &[String], console: &'a Console) -> Result<Self> {
         let config = settings::config(shared, choose, shape)?;
+        let catalog = InUse::open(shared, &config)?;
         let inputs = ingest::discover(inputs, &mut std::io::stdin().lock())?;
         let windowed = config.choose.since.is_some() || config.choose.until.is_some();
         if let Some(stored) = inputs.inputs.iter().find(|input| windowed && input.kind == InputKind::Profile) {
@@ -75,7 +77,7 @@ impl<'a> Session<'a> {
             );
         }
         let jobs = shared.jobs.or_else(|| std::thread::available_parallelism().ok()).map_or(1, std::num::NonZero::get);
-        Ok(Session { config, inputs, snapshot: None, jobs, lenient: shared.lenient, console })
+        Ok(Session { config, catalog, inputs, snapshot: None, jobs, lenient: shared.lenient, console })
     }
 
     /// The same session within what production has.
@@ -100,7 +102,7 @@ impl<'a> Session<'a> {
             self.inputs.inputs.iter().filter_map(|input| std::fs::metadata(&input.path).ok()).map(|file| file.len()).sum();
         self.console.start(what, total);
         let progress = |bytes: u64, _records: u64| self.console.progress(bytes);
-        let catalog = Catalog::embedded();
+        let catalog = self.catalog.get();
         let ended = stage(&Source {
             inputs: &self.inputs.inputs,
             config: &self.config,

@@ -210,7 +210,7 @@ fn candidates(scene: &Scene<'_>, resource_type: &ResourceType, slot: &str) -> Ve
 }
 
 fn counts(path: &ParameterPath, text: &str) -> bool {
-    (!path.arn_only || text.starts_with("arn:")) && text.starts_with(path.begins)
+    (!path.arn_only || text.starts_with("arn:")) && text.starts_with(&path.begins)
 }
 
 /// `TableName`, `tableName` and `table-name` are one name.
@@ -219,19 +219,19 @@ fn normal(name: &str) -> String {
 }
 
 /// The texts at a path.
-pub(in crate::ingest::cloudtrail) fn read(object: &Object, steps: &[&str]) -> Vec<String> {
+pub(in crate::ingest::cloudtrail) fn read<S: AsRef<str>>(object: &Object, steps: &[S]) -> Vec<String> {
     let Some((first, rest)) = steps.split_first() else { return Vec::new() };
-    let Some(value) = get(object, first) else { return Vec::new() };
+    let Some(value) = get(object, first.as_ref()) else { return Vec::new() };
     follow(value, rest)
 }
 
-fn follow(value: &Value, steps: &[&str]) -> Vec<String> {
-    match (steps.split_first(), value) {
+fn follow<S: AsRef<str>>(value: &Value, steps: &[S]) -> Vec<String> {
+    match (steps.split_first().map(|(first, rest)| (first.as_ref(), rest)), value) {
         (None, value) => leaves(value),
-        (Some((&"[]", rest)), Value::Array(list)) => list.iter().flat_map(|value| follow(value, rest)).collect(),
+        (Some(("[]", rest)), Value::Array(list)) => list.iter().flat_map(|value| follow(value, rest)).collect(),
         // A list of one is sometimes written without its brackets.
-        (Some((&"[]", rest)), value) => follow(value, rest),
-        (Some((&"{}", _)), Value::Object(object)) => object.keys().cloned().collect(),
+        (Some(("[]", rest)), value) => follow(value, rest),
+        (Some(("{}", _)), Value::Object(object)) => object.keys().cloned().collect(),
         (Some(_), Value::Object(object)) => read(object, steps),
         (Some(_), _) => Vec::new(),
     }
