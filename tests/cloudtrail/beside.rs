@@ -253,3 +253,16 @@ fn passed_roles_agree_with_an_older_map() {
     eprintln!("roles: {agreed} methods of the older map agree, {} have no parameter here: {missing:?}", missing.len());
     assert!(agreed > 300, "{agreed}: {missing:?}");
 }
+
+#[test]
+fn the_model_says_where_a_call_names_its_resource() {
+    // No hand-written row knows these.
+    check(
+        "amplify",
+        &[(
+            "GetBranch",
+            with(json!({"appId": "d1", "branchName": "main"})),
+            &["amplify:GetBranch arn:aws:amplify:HERE:apps/d1/branches/main"],
+        )],
+    );
+}

@@ -11,6 +11,7 @@ use super::resource::{Built, read};
 use super::want::Want;
 use crate::access::aws::{Action, Arn, Resource, Text};
 use crate::access::observation::{Basis, Outcome};
+use crate::catalog::Catalog;
 use crate::catalog::side::{self, PassedRole};
 
 const PASSED: &str = "a role that is handed to a service must be one that the caller may pass";
@@ -19,27 +20,40 @@ const NO_PATH: &str = "the record does not show the path of this name: taken as 
 
 /// `iam:PassRole` for every role that the record names. A refused call says nothing about it: whether it was asked for at all
 /// depends on the order in which the service asks.
-pub(super) fn wants(trail: &Trail, stated: &[Want], answer: Outcome) -> Vec<Want> {
+pub(super) fn wants(trail: &Trail, stated: &[Want], answer: Outcome, catalog: &Catalog) -> Vec<Want> {
     if !matches!(answer, Outcome::Allowed | Outcome::Failed) {
         return Vec::new();
     }
     let mut wants: Vec<Want> = Vec::new();
     for want in stated.iter().filter(|want| want.basis == Basis::Stated) {
-        // The one place where further tables of parameters join.
-        for parameter in side::passed_roles(&want.action) {
-            for text in read(&trail.request, &parameter.steps) {
-                let Some(next) =
-                    passed(trail, parameter, &text).filter(|next| next.outcome.is_none_or(|wanted| wanted == answer))
-                else {
-                    continue;
-                };
-                if !wants.iter().any(|known| known.on == next.on && known.context == next.context) {
-                    wants.push(next);
-                }
+        for (parameter, text) in named_roles(trail, &want.action, catalog) {
+            let Some(next) = passed(trail, parameter, &text).filter(|next| next.outcome.is_none_or(|wanted| wanted == answer))
+            else {
+                continue;
+            };
+            if !wants.iter().any(|known| known.on == next.on && known.context == next.context) {
+                wants.push(next);
             }
         }
     }
     wants
+}
+
+/// What names a role or its profile in a call: by the table written by hand, else where the API's model has a role that is passed,
+/// which counts only as an ARN.
+fn named_roles(trail: &Trail, action: &Action, catalog: &Catalog) -> Vec<(&'static PassedRole, String)> {
+    static BY_MODEL: PassedRole = PassedRole { steps: Vec::new(), profile: false, to: "" };
+    let by_hand = side::passed_roles(action);
+    if !by_hand.is_empty() {
+        let texts = |parameter: &'static PassedRole| {
+            read(&trail.request, &parameter.steps).into_iter().map(move |text| (parameter, text))
+        };
+        return by_hand.iter().flat_map(texts).collect();
+    }
+    let operation = catalog.operation(&action.service, &trail.event);
+    let paths = operation.into_iter().flat_map(|operation| &operation.passes).filter(|path| !path.response);
+    let texts = paths.flat_map(|path| read(&trail.request, &path.steps));
+    texts.filter(|text| text.starts_with("arn:")).map(|text| (&BY_MODEL, text)).collect()
 }
 
 fn passed(trail: &Trail, parameter: &PassedRole, text: &str) -> Option<Want> {

@@ -37,7 +37,7 @@ pub(super) fn end(trail: &Trail, catalog: &Catalog) -> (End, Vec<Fact>) {
     };
     let answer = outcome::outcome(trail);
     let beside = [
-        passed::wants(trail, &wants, answer),
+        passed::wants(trail, &wants, answer, catalog),
         forwarded::wants(trail, &wants, answer),
         unrecorded(trail, &wants, answer, catalog),
     ];

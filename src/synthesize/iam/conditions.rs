@@ -140,7 +140,9 @@ impl Evidence<'_> {
             _ => {}
         }
         perimeter(settings, &tallies, &mut condition);
-        if let Resource::Arn(arn) = &key.resource {
+        if let Resource::Arn(arn) = &key.resource
+            && self.config.documents.fold_accounts
+        {
             fold::own_account(arn, &mut condition);
         }
         (condition, widened)

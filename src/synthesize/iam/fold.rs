@@ -20,6 +20,8 @@ use crate::policy::set::{Policy, with_accounts};
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-resourceaccount>
 const WITHOUT_RESOURCE_ACCOUNT: &[(&str, &str)] = &[
     ("iam", "*"),
+    // Accounts of an organization are asked for under the management account's, which a member does not know.
+    ("organizations", "*"),
     ("sts", "*"),
     ("ec2", "AcceptTransitGatewayPeeringAttachment"),
     ("ec2", "AcceptVpcEndpointConnections"),
@@ -103,7 +105,8 @@ fn folded(key: &RequestKey, identity: &Identity) -> RequestKey {
 
 /// A grant whose account is open holds for the holder's own.
 pub(super) fn own_account(arn: &Arn, condition: &mut Condition) {
-    if arn.account == Text::any() {
+    let kept = |(service, name): &(&str, &str)| *name == "*" && arn.service.as_literal() == Some(service);
+    if arn.account == Text::any() && !WITHOUT_RESOURCE_ACCOUNT.iter().any(kept) {
         let keys = condition.entry("StringEquals".to_owned()).or_default();
         keys.insert("aws:ResourceAccount".to_owned(), vec!["${aws:PrincipalAccount}".to_owned()]);
     }

@@ -13,6 +13,7 @@ use crate::catalog::Catalog;
 use crate::catalog::format::Fill;
 use crate::catalog::reference::{ActionDefinition, ResourceType, Service};
 
+use parameters::Places;
 pub(super) use parameters::{read, text};
 
 use super::identity;
@@ -139,8 +140,12 @@ fn generic(scene: &Scene<'_>, definition: &ActionDefinition) -> Vec<Found> {
     }
     for resource_type in types(scene, definition) {
         if !found.iter().any(|known| known.kind == resource_type.name) {
-            found.extend(parameters::fill(scene, resource_type));
+            found.extend(parameters::fill(scene, resource_type, Places::Known));
         }
+    }
+    if found.is_empty() {
+        // One parameter may name any of several types: where nothing else says which, all of them that fit.
+        found.extend(types(scene, definition).flat_map(|resource_type| parameters::fill(scene, resource_type, Places::Modelled)));
     }
     found.extend(created(scene, definition, &found));
     if found.is_empty() {

@@ -101,15 +101,24 @@ pub(in crate::ingest::cloudtrail) fn text<'a>(object: &'a Object, name: &str) ->
     get(object, name).and_then(Value::as_str).filter(|text| !text.is_empty())
 }
 
+/// Which places of a call are read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Places {
+    /// Those written by hand, and parameters that are called as the slot is.
+    Known,
+    /// Those of the API's model too.
+    Modelled,
+}
+
 /// The resources of a type that the parameters name.
-pub(super) fn fill(scene: &Scene<'_>, resource_type: &ResourceType) -> Vec<Found> {
+pub(super) fn fill(scene: &Scene<'_>, resource_type: &ResourceType, places: Places) -> Vec<Found> {
     let slots: Vec<&str> = resource_type.format.slots().collect();
     if slots.is_empty() {
         return Vec::new();
     }
     let mut filled: Vec<(&str, Vec<String>)> = Vec::new();
     for slot in slots {
-        let values = candidates(scene, resource_type, slot);
+        let values = candidates(scene, resource_type, slot, places);
         if values.is_empty() && exceptions::is_open(scene.prefix, slot) {
             continue;
         }
@@ -180,8 +189,20 @@ fn is_arn_here(scene: &Scene<'_>, slot: &str, value: &str) -> bool {
     service.is_some_and(|service| slot != "ObjectName" && (service == scene.prefix || !slot.ends_with("Name")))
 }
 
+/// The texts that stand where the API's model has this slot.
+fn placed(scene: &Scene<'_>, resource_type: &ResourceType, slot: &str) -> Vec<String> {
+    let operation = scene.catalog.operation(scene.prefix, &scene.trail.event);
+    let places = operation.into_iter().flat_map(|operation| &operation.slots);
+    let here = places.filter(|place| {
+        let of_slot = place.slot == slot || place.slot.is_empty();
+        place.kind == resource_type.name && of_slot && !place.path.response && !place.path.any
+    });
+    here.flat_map(|place| read(&scene.trail.request, &place.path.steps).into_iter().filter(|text| counts(&place.path, text)))
+        .collect()
+}
+
 /// The texts that may fill a slot, each once, in order.
-fn candidates(scene: &Scene<'_>, resource_type: &ResourceType, slot: &str) -> Vec<String> {
+fn candidates(scene: &Scene<'_>, resource_type: &ResourceType, slot: &str, places: Places) -> Vec<String> {
     let paths = scene.catalog.rules().parameter(scene.prefix, &resource_type.name, slot);
     let of = |response: bool| {
         let object = if response { &scene.trail.response } else { &scene.trail.request };
@@ -194,7 +215,9 @@ fn candidates(scene: &Scene<'_>, resource_type: &ResourceType, slot: &str) -> Ve
         let same = scene.trail.request.iter().filter(|(name, _)| normal(name) == wanted);
         texts.extend(same.flat_map(|(_, value)| leaves(value)));
     }
-    // Here the catalog's parameters of the operation join, after the rules written by hand and before the answer.
+    if texts.is_empty() && paths.is_empty() && places == Places::Modelled {
+        texts.extend(placed(scene, resource_type, slot));
+    }
     // A call on something that exists is asked on what it names alone, whatever else RDS tells of that.
     let makes = ["Create", "Restore"].iter().any(|verb| scene.action.starts_with(verb));
     if texts.is_empty() && (makes || scene.prefix != "rds") {
