@@ -35,6 +35,13 @@ resource "aws_iam_policy" "role_service-orders-api_63c81eb546639be0" {
         Resource = [
           "arn:aws:kms:eu-central-1:111122223333:key/3f1c2d4e-5a6b-4c7d-8e9f-0a1b2c3d4e5f",
         ]
+        Condition = {
+          StringEquals = {
+            "kms:ViaService" = [
+              "secretsmanager.eu-central-1.amazonaws.com",
+            ]
+          }
+        }
       },
       {
         Sid    = "S3ReadShopOrdersStagingObjects"
