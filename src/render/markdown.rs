@@ -1,7 +1,7 @@
 //! Markdown's one home for escaping: hostile text becomes an inert code span on one line.
 
 /// Longest text shown; the rest is cut and said.
-const TEXT_CHARS_MAX: usize = 240;
+const TEXT_CHARS_MAX: usize = 480;
 
 /// A code span that nothing inside can end: control characters are shown as symbols, the fence is longer than any run of
 /// backticks inside, and `|` cannot end a table's cell. <https://spec.commonmark.org/0.31.2/#code-spans>

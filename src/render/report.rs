@@ -6,13 +6,14 @@ use super::coverage::{self, Sight};
 use super::markdown::{code, count, words};
 use super::redact::Detail;
 use super::{RenderError, Templates};
+use crate::access::identity::Identity;
 use crate::access::ledger::{FileFault, Ledger};
 use crate::access::observation::Undecided;
 use crate::access::profile::Profile;
 use crate::artifact::{self, Artifact};
 use crate::config::Config;
 use crate::finding::{Finding, Severity};
-use crate::policy::set::{Documents, PolicySet};
+use crate::policy::set::{Documents, Policy, PolicySet};
 use crate::verdict::{CounterExample, Verdict, VerdictBasis, VerdictState};
 
 /// Longest list shown; the rest is in `verdict.json` or `evidence.json`, and how much was left out is said.
@@ -37,6 +38,7 @@ struct View {
     leaks: List,
     contested: List,
     excess: List,
+    widened: List,
     holes: List,
     blind: List,
     selectors: Vec<coverage::Block>,
@@ -147,6 +149,7 @@ fn view(subject: Subject<'_>, detail: Detail) -> View {
         leaks: List::of(&restraint.leaks, example),
         contested: List::of(&restraint.contested, example),
         excess: List::of(&necessity.excess, |excess| vec![show(&excess.identity.to_string()), show(&excess.permit.to_string())]),
+        widened: widened(subject.policies, detail),
         holes: List::of(&verdict.coverage, finding),
         blind: List::of(&subject.sight.blind, |row| row.cells(detail)),
         selectors: subject.sight.blocks(),
@@ -174,10 +177,10 @@ pub const fn state_name(state: VerdictState) -> &'static str {
 const fn meaning(state: VerdictState) -> &'static str {
     match state {
         VerdictState::Clean => {
-            "Everything that was observed is allowed, nothing else is granted without a named reason, and the recording shows no hole."
+            "Everything observed of the identities written for is allowed, nothing else is granted without a named reason, and the recording shows no hole."
         }
         VerdictState::Incomplete => {
-            "Everything that was observed and understood is allowed, but the recording could not show everything: see the holes and undecided records below."
+            "Everything observed and understood of the identities written for is allowed, but the recording could not show everything: see the holes and undecided records below."
         }
         VerdictState::NotClean => "The policies do not fit the log: see the counter-examples below.",
     }
@@ -226,6 +229,19 @@ fn row_of_finding(finding: &Finding, detail: Detail) -> Vec<String> {
     ]
 }
 
+/// Every pattern that stands for observed names, with what else it lets in.
+fn widened(policies: &PolicySet, detail: Detail) -> List {
+    let of = |(identity, policy): (&'_ Identity, &'_ Policy)| {
+        let wider = policy.grants.iter().filter_map(|grant| Some((grant.permit.to_string(), grant.generalization.clone()?)));
+        wider.map(|(permit, wider)| (identity.to_string(), permit, wider)).collect::<Vec<_>>()
+    };
+    let all: Vec<_> = policies.policies.iter().flat_map(of).collect();
+    let show = |text: &str| code(&detail.show(text));
+    List::of(&all, |(identity, permit, wider)| {
+        vec![show(identity), show(permit), words(&wider.rule), wider.names.to_string(), words(&detail.show(&wider.admits))]
+    })
+}
+
 fn written(policies: &PolicySet, detail: Detail) -> Vec<Written> {
     let rows = policies.policies.iter().map(|(identity, policy)| Written {
         identity: code(&detail.show(&identity.to_string())),
@@ -234,7 +250,7 @@ fn written(policies: &PolicySet, detail: Detail) -> Vec<Written> {
             Documents::Rbac(_) => "RBAC",
             Documents::PodSecurity(_) => "Pod Security",
         },
-        folder: code(&detail.show(&artifact::folder(identity))),
+        folder: code(&detail.show(&artifact::folder(policies.folds.get(identity).unwrap_or(identity)))),
         grants: policy.grants.len(),
         widened: policy.grants.iter().filter(|grant| grant.generalization.is_some()).count(),
     });

@@ -77,10 +77,10 @@ fn over(sizes: &[usize], room: &Room) -> String {
     let all: usize = sizes.iter().sum();
     let long = sizes.iter().filter(|size| *size > size_max).count();
     let grant = if long > 0 { format!("; {long} of them hold one grant that is longer than that") } else { String::new() };
+    let more = if *documents_max > 1 { "raise `documents.policies-max` (AWS grants up to 20)" } else { "set `documents.attach`" };
     format!(
         "needs {all} characters in {} documents of at most {size_max} ({kind}), and {documents_max} can be attached{grant}. Nothing was \
-         widened to fit: generalize more, set `documents.attach` or `documents.policies-max` (20 where AWS raised your quota), allow \
-         `documents.action-wildcards`, or split the identity",
+         widened to fit: generalize more, {more}, allow `documents.action-wildcards`, or split the identity",
         sizes.len()
     )
 }
