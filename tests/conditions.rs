@@ -166,3 +166,88 @@ fn what_leaves_no_record_is_assumed_unless_switched_off() {
     let refused = [event(1, &role("app", "s"), "logs", "CreateLogStream", &parameters, Some("AccessDenied"))];
     assert!(written(&run(&refused, QUIET)).is_empty());
 }
+
+#[test]
+fn what_is_no_forward_access_carries_no_such_condition() {
+    let alice = json!({"type": "IAMUser", "userName": "alice", "accountId": ACCOUNT, "arn": format!("arn:aws:iam::{ACCOUNT}:user/alice")});
+    for service in ["signin.amazonaws.com", "AWS Internal", "unheard-of.amazonaws.com"] {
+        let plan = run(&[decrypt(1, &alice, Some(service), None)], QUIET);
+        clean(&plan);
+        let policy = plan.policies.policies.values().next().unwrap();
+        assert!(policy.grants.iter().all(|grant| !grant.permit.to_string().contains(" where ")), "{service}");
+    }
+}
+
+#[test]
+fn listings_do_not_fold_over_a_refused_or_sensitive_prefix() {
+    let app = role("app", "s");
+    let mut records: Vec<Value> = (1..9).map(|day| list(day, &app, Some(&format!("logs/2026/11/0{day}/")), None)).collect();
+    records.push(list(9, &app, Some("logs/2026/11/ledger/"), Some("AccessDenied")));
+    let plan = run(&records, QUIET);
+    clean(&plan);
+    assert_eq!(written(&plan)[0]["Condition"]["StringEquals"]["s3:prefix"].as_array().map(Vec::len), Some(8));
+    records.pop();
+    records.push(list(9, &app, Some("logs/2026/11/my-secrets/"), None));
+    let plan = run(&records, QUIET);
+    clean(&plan);
+    assert_eq!(written(&plan)[0]["Condition"]["StringEquals"]["s3:prefix"].as_array().map(Vec::len), Some(9));
+}
+
+#[test]
+fn a_refusals_message_never_denies_what_was_allowed_without_a_name() {
+    let app = role("app", "s");
+    let parameters = json!({"keyId": "alias/app"});
+    let mut refused = event(1, &app, "kms", "Encrypt", &parameters, Some("AccessDenied"));
+    let who = app["arn"].as_str().unwrap();
+    refused["errorMessage"] = json!(format!(
+        "User: {who} is not authorized to perform: kms:Encrypt on resource: {KEY} because no identity-based policy allows the kms:Encrypt action"
+    ));
+    let plan = run(&[refused, event(2, &app, "kms", "Encrypt", &parameters, None)], QUIET);
+    let policy = plan.policies.policies.values().next().unwrap();
+    let Documents::Iam(documents) = &policy.documents else { panic!("{policy:?}") };
+    assert!(!serde_json::to_string(documents).unwrap().contains("Deny"));
+    assert_eq!(plan.verdict.restraint.leaks, []);
+    assert_eq!(plan.verdict.restraint.contested.len(), 1);
+}
+
+#[test]
+fn what_a_client_wrote_is_no_grant_of_its_own() {
+    let app = role("app", "s");
+    let machine = format!("arn:aws:states:eu-central-1:{ACCOUNT}:stateMachine:");
+    let table = format!("arn:aws:dynamodb:eu-central-1:{ACCOUNT}:table/");
+    for (service, name, parameters, error, never) in [
+        (
+            "s3",
+            "CopyObject",
+            json!({"bucketName": "orders", "key": "a", "x-amz-copy-source": "nonsense"}),
+            Some("InvalidArgument"),
+            "s3:GetObject",
+        ),
+        (
+            "lambda",
+            "CreateFunction20150331",
+            json!({"functionName": "f", "role": format!("arn:aws:iam::{ACCOUNT}:role/Admin")}),
+            Some("InvalidParameterValueException"),
+            "iam:PassRole",
+        ),
+        (
+            "states",
+            "StartExecution",
+            json!({"stateMachineArn": format!("{machine}orders"), "name": format!("{machine}payroll")}),
+            None,
+            "payroll",
+        ),
+        (
+            "dynamodb",
+            "UntagResource",
+            json!({"resourceArn": format!("{table}orders"), "tagKeys": [format!("{table}payroll")]}),
+            None,
+            "payroll",
+        ),
+    ] {
+        let plan = run(&[event(1, &app, service, name, &parameters, error)], QUIET);
+        assert_eq!(plan.verdict.sufficiency.gaps, [], "{name}");
+        let written = written(&plan);
+        assert!(!written.is_empty() && !Value::Array(written).to_string().contains(&format!("{never}\"")), "{name}");
+    }
+}

@@ -55,18 +55,19 @@ impl Tally {
         let whole: Context = self.context.iter().map(|(key, values)| (key.clone(), first(values))).collect();
         let mut contexts = vec![whole.clone()];
         for (key, values) in &self.context {
-            if values.present < self.count {
-                let mut without = whole.clone();
-                without.remove(key);
-                contexts.push(without);
-            }
-            contexts.extend(values.values.iter().skip(1).map(|value| {
+            let absent = (values.present < self.count).then_some(None);
+            for value in absent.into_iter().chain(values.values.iter().skip(1).map(Some)) {
+                if contexts.len() >= CONTEXTS_MAX {
+                    return contexts;
+                }
                 let mut other = whole.clone();
-                other.insert(key.clone(), vec![value.clone()]);
-                other
-            }));
+                match value {
+                    Some(value) => drop(other.insert(key.clone(), vec![value.clone()])),
+                    None => drop(other.remove(key)),
+                }
+                contexts.push(other);
+            }
         }
-        contexts.truncate(CONTEXTS_MAX);
         contexts
     }
 

@@ -87,13 +87,13 @@ pub fn trust_artifact(advice: &TrustAdvice, _templates: &Templates) -> Result<Ar
 /// # Errors
 /// When a body does not read back.
 pub fn split_artifacts(split: &Split) -> Result<Vec<Artifact>, RenderError> {
-    let name = split.workload.splitn(6, ':').last().unwrap_or_default();
     let several = split.documents.len() > 1;
     let mut artifacts = Vec::new();
     for (number, document) in split.documents.iter().enumerate() {
         let suffix = if several { format!("-{}", number + 1) } else { String::new() };
-        let file = crate::artifact::path(&["split", &format!("{}{suffix}.json", name.replace([':', '/'], "-"))]);
-        artifacts.push(json(format!("{}/{file}", folder(&split.role)), document)?);
+        // A whole ARN never meets another's file name.
+        let file = crate::artifact::path(&["split", &split.workload]);
+        artifacts.push(json(format!("{}/{file}{suffix}.json", folder(&split.role)), document)?);
     }
     Ok(artifacts)
 }

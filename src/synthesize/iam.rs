@@ -85,7 +85,7 @@ pub fn policy(identity: &Identity, seen: &IdentityProfile, setting: &Setting<'_>
         used.arns.keys().for_each(|arn| draft.notes.visit(identity, arn));
         let refused = evidence.refused_on.get(action).cloned().unwrap_or_default();
         let bounds = Bounds { action, catalog, settings: &config.generalize, sensitive: &sensitive };
-        draft.write(Want { action, condition, used, refused: &refused }, bounds);
+        draft.write(Want { action, condition, used, refused: &refused, stated_refused: &evidence.stated_refused }, bounds);
     }
     let Draft { mut rows, mut grants, mut notes, .. } = draft;
     if grants.is_empty() && evidence.refused > 0 {
@@ -131,6 +131,8 @@ struct Want<'a> {
     used: &'a ActionSeen,
     /// What the action was only ever refused on, whatever the condition.
     refused: &'a BTreeSet<Arn>,
+    /// What records state to have been refused.
+    stated_refused: &'a BTreeSet<(Action, Arn)>,
 }
 
 impl Draft {
@@ -197,7 +199,8 @@ impl Draft {
     /// which of them it was refused: denying them all could take away what was allowed, so those stay contested.
     fn keep_refused(&mut self, want: Want<'_>, refused: Vec<&Arn>) {
         let one_kind = evidence::is_of_one_kind(want.used.arns.keys().chain(want.refused));
-        for arn in refused.into_iter().filter(|_| one_kind) {
+        let stated = |arn: &&Arn| want.stated_refused.contains(&(want.action.clone(), (*arn).clone()));
+        for arn in refused.into_iter().filter(|_| one_kind).filter(stated) {
             self.notes.kept_refused += 1;
             self.rows.insert(Kind::KeepRefused, want.action, &Condition::new(), arn.to_policy());
         }

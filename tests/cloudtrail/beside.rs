@@ -58,7 +58,7 @@ fn a_role_that_cannot_be_passed_is_not() {
     let refused = json!({"requestParameters": request, "errorCode": "AccessDenied"});
     assert!(passed(&record("lambda", "CreateFunction20150331", refused)).is_empty());
     let failed = json!({"requestParameters": request, "errorCode": "ResourceConflictException"});
-    assert_eq!(passed(&record("lambda", "CreateFunction20150331", failed))[0].outcome, Outcome::Failed);
+    assert!(passed(&record("lambda", "CreateFunction20150331", failed)).is_empty());
 }
 
 #[test]

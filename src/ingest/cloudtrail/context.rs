@@ -14,7 +14,7 @@ use crate::access::observation::Outcome;
 /// The condition keys that the record shows; `via` is the service that asks with the caller's credentials.
 pub(super) fn context(trail: &Trail, action: &Action, via: Option<&str>) -> Context {
     let mut context = Context::new();
-    for (key, value) in &trail.request_context {
+    for (key, value) in trail.request_context.iter().take(KEYS_MAX) {
         let values = match value {
             Value::String(text) => vec![text.clone()],
             Value::Bool(_) | Value::Number(_) => vec![value.to_string()],
@@ -38,7 +38,9 @@ pub(super) fn context(trail: &Trail, action: &Action, via: Option<&str>) -> Cont
         put("aws:MultiFactorAuthPresent", &given.to_string());
     }
     if let Some(service) = via {
-        put("aws:ViaAWSService", "true");
+        if service.ends_with(".amazonaws.com") {
+            put("aws:ViaAWSService", "true");
+        }
         if let Some(name) = service.strip_suffix(".amazonaws.com") {
             put("aws:CalledVia", service);
             if action.service == "kms" && !trail.region.is_empty() {
@@ -74,10 +76,17 @@ pub(super) fn context(trail: &Trail, action: &Action, via: Option<&str>) -> Cont
     context
 }
 
+/// How many condition keys of a record are kept: callers choose the tags among them.
+const KEYS_MAX: usize = 64;
+
 /// The service that called with the caller's credentials; `None` where nobody did, or where it used a role of its own.
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/access_forward_access_sessions.html>
 pub(super) fn via<'a>(trail: &'a Trail, me: &Identity) -> Option<&'a str> {
     let service = trail.user.as_ref().map(|user| user.invoked_by.as_str()).filter(|service| !service.is_empty())?;
+    // The console signs people in and asks in their name: nothing is forwarded.
+    if service == "signin.amazonaws.com" || service.starts_with("console.") {
+        return None;
+    }
     let own = match &me.name {
         Name::Role(name) => name.starts_with("aws-service-role/") || name.starts_with("service-role/"),
         Name::User(_) | Name::Root | Name::FederatedUser(_) | Name::IdentityCenterUser(_) => false,

@@ -18,10 +18,10 @@ const PASSED: &str = "a role that is handed to a service must be one that the ca
 const PROFILE: &str = "an instance profile usually holds the role of its own name";
 const NO_PATH: &str = "the record does not show the path of this name: taken as `/`";
 
-/// `iam:PassRole` for every role that the record names. A refused call says nothing about it: whether it was asked for at all
-/// depends on the order in which the service asks.
+/// `iam:PassRole` for every role that the record names. A call that was refused or failed says nothing about it: whether it was
+/// asked for at all depends on the order in which the service asks, and anybody can name any role.
 pub(super) fn wants(trail: &Trail, stated: &[Want], answer: Outcome, catalog: &Catalog) -> Vec<Want> {
-    if !matches!(answer, Outcome::Allowed | Outcome::Failed) {
+    if answer != Outcome::Allowed {
         return Vec::new();
     }
     let mut wants: Vec<Want> = Vec::new();

@@ -171,7 +171,9 @@ fn copy_source(trail: &Trail) -> Want {
     }
     let arn = if path.starts_with("arn:") { Arn::literal(path) } else { named.map(|_| at("s3", "", "", path)) };
     let read = action(if version { "GetObjectVersion" } else { "GetObject" });
-    Want::implied(read, built(arn, None), COPY_SOURCE)
+    // `*` must not follow from what a client wrote.
+    let outcome = arn.is_none().then_some(Outcome::Unknown);
+    Want { outcome, ..Want::implied(read, built(arn, None), COPY_SOURCE) }
 }
 
 /// Text with `%41` read as `A`; what is no escape or no UTF-8 afterwards stays as it is.

@@ -76,8 +76,9 @@ pub fn conditions(texts: &Condition) -> Conditions {
 /// Whether one action on one resource under a condition, as a policy writes them, covers a request.
 #[must_use]
 pub fn covers(action: &str, resource: &str, condition: &Condition, request: &AwsRequest) -> bool {
-    ActionPattern::new(action).matches(&request.key.action) == Some(true)
-        && arn::may_match(resource, &request.key.resource)
+    // A quick no before anything is parsed.
+    arn::may_match(resource, &request.key.resource)
+        && ActionPattern::new(action).matches(&request.key.action) == Some(true)
         && ResourcePattern::new(resource, Version::V2012).matches(&request.key.resource, &request.context) == Some(true)
         && condition::holds(&conditions(condition), &request.context, &mut Vec::new()) == Some(true)
 }

@@ -53,7 +53,7 @@ const CALLED_VIA: &[&str] =
 const PREFIXES_MAX: usize = 3;
 
 /// Who took on a role, as far as the log shows it.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Assumed {
     services: BTreeSet<String>,
 }
@@ -63,6 +63,20 @@ struct Assumed {
 pub struct Assumers(BTreeMap<Identity, Assumed>);
 
 impl Assumers {
+    /// The same, with one role standing for several: what is sure of it is sure of all.
+    pub(super) fn standing_for(&self, one: &Identity, all: &[&Identity]) -> Assumers {
+        let mut assumers = Assumers(self.0.clone());
+        let services: Option<Vec<&BTreeSet<String>>> = all.iter().map(|role| Some(&self.0.get(*role)?.services)).collect();
+        match services {
+            Some(services) => {
+                let services = services.into_iter().flatten().cloned().collect();
+                assumers.0.insert(one.clone(), Assumed { services });
+            }
+            None => drop(assumers.0.remove(one)),
+        }
+        assumers
+    }
+
     /// Every role that was assumed, by whom.
     #[must_use]
     pub fn of(profile: &Profile) -> Self {
@@ -83,6 +97,11 @@ impl Assumers {
     /// role on itself acts for itself, and then no key of the request says that it was called.
     /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-viaawsservice>
     fn forwarded(&self, identity: &Identity, service: &str) -> bool {
+        let name = service.strip_suffix(".amazonaws.com").unwrap_or_default();
+        if !KMS_VIA.contains(&name) && !CALLED_VIA.contains(&service) {
+            // Whether other services forward their callers' credentials is not known.
+            return false;
+        }
         match &identity.name {
             Name::User(_) | Name::Root | Name::FederatedUser(_) | Name::IdentityCenterUser(_) => true,
             Name::Role(name) if name.starts_with("aws-reserved/") || name.starts_with("AWSReservedSSO_") => true,
@@ -135,7 +154,7 @@ impl Evidence<'_> {
                 }
             }
             ("s3", "ListBucket" | "ListBucketVersions") if settings.list_prefix => {
-                widened = always(&tallies, "s3:prefix").and_then(|prefixes| self.list_prefix(&prefixes, &mut condition));
+                widened = always(&tallies, "s3:prefix").and_then(|prefixes| self.list_prefix(&prefixes, seen, &mut condition));
             }
             _ => {}
         }
@@ -149,15 +168,24 @@ impl Evidence<'_> {
     }
 
     /// Listings below known prefixes. Many of them are folded to what they begin with, up to a `/`.
-    fn list_prefix(&self, prefixes: &BTreeSet<String>, condition: &mut Condition) -> Option<Generalization> {
+    fn list_prefix(&self, prefixes: &BTreeSet<String>, seen: &Seen, condition: &mut Condition) -> Option<Generalization> {
         if prefixes.iter().any(|prefix| prefix.is_empty() || !is_carried_text(prefix)) {
             return None;
         }
-        if prefixes.len() <= PREFIXES_MAX || self.config.generalize.exact {
+        let refused = seen.outcomes.get(&Outcome::Refused).and_then(|tally| tally.context.get("s3:prefix"));
+        let begin = common_directory(prefixes);
+        let off_limits = |values: &BTreeSet<String>| {
+            let sensitive = |prefix: &String| self.config.sensitive.iter().any(|glob| glob.matches(prefix));
+            values.iter().any(|prefix| {
+                prefix.starts_with(begin) && (refused.is_some_and(|refused| refused.values.contains(prefix)) || sensitive(prefix))
+            })
+        };
+        // Refused listings that are not all remembered could lie below it.
+        let barred = refused.is_some_and(|refused| refused.more || off_limits(&refused.values)) || off_limits(prefixes);
+        if prefixes.len() <= PREFIXES_MAX || self.config.generalize.exact || barred {
             put(condition, "StringEquals", "s3:prefix", prefixes);
             return None;
         }
-        let begin = common_directory(prefixes);
         if begin.is_empty() {
             return None;
         }

@@ -41,6 +41,9 @@ pub(super) struct Evidence {
     pub(super) actions: BTreeMap<(Action, Condition), ActionSeen>,
     /// By action, on what it was only ever refused.
     pub(super) refused_on: BTreeMap<Action, BTreeSet<Arn>>,
+    /// Of those, what a record states itself: only that may be denied. What a refusal's message alone names, the same call may have
+    /// been allowed on without naming it.
+    pub(super) stated_refused: BTreeSet<(Action, Arn)>,
     /// Requests that were only ever refused.
     pub(super) refused: u64,
 }
@@ -123,6 +126,9 @@ pub(super) fn of(profile: &IdentityProfile, conditions: &conditions::Evidence<'_
             if seen.count(Outcome::Refused) > 0 {
                 evidence.refused += 1;
                 if let Resource::Arn(arn) = &key.resource {
+                    if seen.is_stated() {
+                        evidence.stated_refused.insert((key.action.clone(), arn.clone()));
+                    }
                     evidence.refused_on.entry(key.action.clone()).or_default().insert(arn.clone());
                 }
             }

@@ -15,6 +15,7 @@ use crate::config::Config;
 use crate::finding::Finding;
 use crate::policy::grant::{Condition, Reason};
 use crate::policy::set::{Policy, with_accounts};
+use crate::policy::snapshot::Snapshot;
 
 /// Services whose requests may lack `aws:ResourceAccount`, and actions that lack it: their ARNs keep their account.
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-resourceaccount>
@@ -70,7 +71,11 @@ pub(crate) fn policies(
             whole.requests.entry(folded(key, identity)).or_default().merge(seen);
         }
     }
-    let Some(written) = members.first().and_then(|first| policy(first, &whole, setting, findings)) else { return Vec::new() };
+    let Some(first) = members.first() else { return Vec::new() };
+    let snapshot = setting.snapshot.map(|snapshot| standing_for(snapshot, first, members));
+    let assumers = setting.assumers.standing_for(first, members);
+    let setting = &Setting { assumers, snapshot: snapshot.as_ref(), ..*setting };
+    let Some(written) = policy(first, &whole, setting, findings) else { return Vec::new() };
     let of_member = |identity: &&Identity| {
         let mut own = written.clone();
         let part = profile.identities.get(*identity);
@@ -89,6 +94,15 @@ pub(crate) fn policies(
         ((*identity).clone(), own)
     };
     members.iter().map(of_member).collect()
+}
+
+/// A snapshot in which one role has what all of them have today.
+fn standing_for(snapshot: &Snapshot, one: &Identity, all: &[&Identity]) -> Snapshot {
+    let mut snapshot = snapshot.clone();
+    let parts = all.iter().filter_map(|role| snapshot.principals.get(*role));
+    let documents: Vec<_> = parts.flat_map(|part| part.documents.clone()).collect();
+    snapshot.principals.entry(one.clone()).or_default().documents = documents;
+    snapshot
 }
 
 /// The request with the caller's own account left open, where a condition can hold it.

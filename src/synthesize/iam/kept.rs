@@ -1,12 +1,13 @@
 //! Grants that production has for actions which leave no event: no recording can show that they are needed, so they are kept.
 //!
-//! Invariant: a kept grant is never wider than the one that production has, and never wider than the actions without events.
+//! Invariant: what is kept is never wider than what production has, its denials included, and never wider than the actions without
+//! events.
 
 use super::statements::{Kind, Rows};
 use crate::access::aws::{Action, Text};
 use crate::access::data_events::DataEvents;
 use crate::policy::grant::{Grant, Permit, Reason};
-use crate::policy::iam::model::{Effect, PolicyDocument};
+use crate::policy::iam::model::{Effect, PolicyDocument, Statement};
 use crate::policy::iam::permits;
 use crate::policy::pattern;
 
@@ -17,6 +18,24 @@ pub(super) fn keep(existing: &[PolicyDocument], tables: &DataEvents, rows: &mut 
         statements: document.statements.iter().filter(|one| one.effect == Effect::Allow && one.is_plain()).cloned().collect(),
         ..document.clone()
     });
+    let denies = || existing.iter().flat_map(|document| &document.statements).filter(|one| one.effect == Effect::Deny);
+    // What a Deny leaves out cannot be carried over piece by piece: then nothing is kept, since it could be too much.
+    if denies().any(|one| !one.is_plain()) {
+        return;
+    }
+    for deny in denies() {
+        let document =
+            PolicyDocument { statements: vec![Statement { effect: Effect::Allow, ..deny.clone() }], ..PolicyDocument::default() };
+        for permit in permits(&document) {
+            let Permit::Iam { action, resource, condition } = permit else { continue };
+            for unlogged in tables.unlogged.iter().flat_map(|row| &row.actions) {
+                let denied = if action == "*" { Some((*unlogged).to_owned()) } else { narrower(&action, unlogged) };
+                if let Some(denied) = denied.and_then(|denied| Action::parse(&denied)) {
+                    rows.insert(Kind::KeptDeny, &denied, &condition, resource.clone());
+                }
+            }
+        }
+    }
     for permit in allowing.flat_map(|document| permits(&document)) {
         let Permit::Iam { action, resource, condition } = permit else { continue };
         for row in &tables.unlogged {

@@ -24,6 +24,8 @@ pub(super) enum Kind {
     Kept,
     /// Denied: only ever refused, and a `*` above would let it through.
     KeepRefused,
+    /// Denied: production denies it beside a grant that is kept.
+    KeptDeny,
 }
 
 /// What each action is allowed, or denied, on.
@@ -70,7 +72,7 @@ const FRAME: usize = r#"{"Sid":"ServiceUseNameOfThing","Effect":"Allow","Action"
 fn statement(sid: String, kind: Kind, Rectangle { actions, resources }: &Rectangle, condition: &Condition) -> Statement {
     Statement {
         sid: Some(sid),
-        effect: if kind == Kind::KeepRefused { Effect::Deny } else { Effect::Allow },
+        effect: if matches!(kind, Kind::KeepRefused | Kind::KeptDeny) { Effect::Deny } else { Effect::Allow },
         principal: None,
         actions: Actions::Action(actions.iter().map(|action| ActionPattern::new(&action.to_string())).collect()),
         resources: Resources::Resource(resources.iter().map(|text| ResourcePattern::new(text, Version::V2012)).collect()),
@@ -86,6 +88,7 @@ fn sid(kind: Kind, service: &str, Rectangle { actions, resources }: &Rectangle, 
         Kind::NotBuilt => return "ResourceNotInLog".to_owned(),
         Kind::Named => "",
         Kind::Kept => "Kept",
+        Kind::KeptDeny => "KeptDeny",
         Kind::KeepRefused => "KeepRefused",
     };
     let access = access(actions, catalog);

@@ -42,10 +42,18 @@ fn is_free_text(name: &str) -> bool {
     FREE_TEXT.iter().any(|end| name.ends_with(end)) || OBJECT_TEXT.contains(&name.as_str())
 }
 
+/// Whether a parameter is one that APIs name a resource by; a call's own name or tags may be spelled as any ARN.
+fn names_a_resource(name: &str) -> bool {
+    const ENDS: [&str; 9] = ["arn", "arns", "id", "ids", "identifier", "identifiers", "resource", "resources", "url"];
+    let name = name.to_ascii_lowercase();
+    // `functionName` names one, `name` is whatever the caller calls the thing.
+    (name.ends_with("name") && name != "name") || ENDS.iter().any(|end| name.ends_with(end))
+}
+
 /// ARNs that stand at the top of the parameters, alone or in a list. Of S3's parameters only the bucket may be one.
 /// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html>
 pub(super) fn top_arns(service: &str, request: &Object) -> Vec<String> {
-    let taken = |name: &str| if service == "s3" { name == "bucketName" } else { !is_free_text(name) };
+    let taken = |name: &str| if service == "s3" { name == "bucketName" } else { !is_free_text(name) && names_a_resource(name) };
     let named = request.iter().filter(|(name, _)| taken(name)).map(|(_, value)| value);
     let texts = named.flat_map(|value| match value {
         Value::String(text) => vec![text],
