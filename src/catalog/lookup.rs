@@ -119,11 +119,16 @@ impl Catalog {
     }
 }
 
-/// The names nearest to `wanted`, nearest first: few edits, or one within the other.
+/// The names nearest to `wanted`, nearest first: few edits, or one within the other. None for what is empty or spelled as no name is.
 fn nearest<'a>(wanted: &str, names: impl Iterator<Item = &'a str>) -> Vec<String> {
     // What a person types is short; a log's name is none of ours to compare at length.
     let wanted: String = wanted.to_ascii_lowercase().chars().take(64).collect();
-    let far = wanted.chars().count() / 3 + 1;
+    let spelled = |character: char| character.is_ascii_alphanumeric() || matches!(character, '-' | '_' | '.');
+    if wanted.len() < 2 || !wanted.chars().all(spelled) {
+        return Vec::new();
+    }
+    // Of three letters one may be wrong: with two, any short name would do.
+    let far = if wanted.len() < 4 { 1 } else { wanted.len() / 3 + 1 };
     let within = |name: &str| wanted.len() >= 4 && (name.contains(&wanted) || (name.len() >= 4 && wanted.contains(name)));
     let mut near: BTreeSet<(usize, String)> = BTreeSet::new();
     for name in names {
@@ -174,5 +179,9 @@ mod tests {
         let names = ["GetObject", "GetObjectAcl", "PutObject", "ListBucket"];
         assert_eq!(nearest("getobjct", names.into_iter()).first().map(String::as_str), Some("GetObject"));
         assert!(nearest("zzzzzzzz", names.into_iter()).is_empty());
+        for wanted in ["", "q", " ", "a b", "*", "\u{1b}[31m"] {
+            assert!(nearest(wanted, ["q", "qa", "a-b", "iq"].into_iter()).is_empty(), "{wanted}");
+        }
+        assert_eq!(nearest("ecs2", ["ec2", "s3", "q"].into_iter()), ["ec2"]);
     }
 }

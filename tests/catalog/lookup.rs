@@ -68,15 +68,82 @@ fn the_unknown_is_said_with_what_may_be_meant() {
     ] {
         let (code, said, error) = ended(&run(home.path(), arguments));
         assert_eq!(code, 1, "{arguments:?}");
-        assert!(error.contains("unknown") && said.contains(near), "{arguments:?}: {said} {error}");
+        assert!(error.starts_with("error: unknown") && error.contains(near) && said.is_empty(), "{arguments:?}: {said} {error}");
+        let quiet: Vec<&str> = arguments.iter().copied().chain(["-q"]).collect();
+        assert_eq!(ended(&run(home.path(), &quiet)).2, error, "an error is one with -q too");
         assert!(json(home.path(), arguments).1["nearest"].as_array().unwrap().iter().any(|name| name == near));
     }
     let (code, _, error) = ended(&run(home.path(), &["catalog", "event", "glue", "CreateGlossary"]));
     assert!(code == 1 && error.contains("no source says which action"), "{error}");
-    assert_eq!(ended(&run(home.path(), &["catalog", "action", "nonsense"])).0, 2);
+    for wrong in [["catalog", "action", "nonsense"].as_slice(), &["catalog", "event", "s3", ""], &["catalog", "event", " ", "x"]]
+    {
+        let (code, _, error) = ended(&run(home.path(), wrong));
+        assert!(code == 2 && !error.contains("did you mean"), "{wrong:?}: {error}");
+    }
+    for malformed in [["catalog", "event", "s3", "*"].as_slice(), &["catalog", "event", "!", "x"], &["catalog", "action", "?:x"]]
+    {
+        let (code, _, error) = ended(&run(home.path(), malformed));
+        assert!(code == 1 && !error.contains("did you mean"), "{malformed:?}: {error}");
+    }
     let hostile = "\u{1b}[31m".repeat(5_000);
     let (code, _, error) = ended(&run(home.path(), &["catalog", "event", "s3", &hostile]));
     assert!(code == 1 && !error.contains("\u{1b}[31m\u{1b}"), "control characters are not passed on");
+}
+
+#[test]
+fn what_leaves_no_event_is_not_said_to_be_recorded() {
+    let home = tempfile::tempdir().unwrap();
+    for (arguments, page) in [
+        (["catalog", "event", "logs", "PutLogEvents"].as_slice(), "logging_cw_api_calls_cwl"),
+        (&["catalog", "event", "es", "ESHttpGet"], "managedomains-cloudtrailauditing"),
+        (&["catalog", "action", "rds-db:connect"], "UsingWithRDS.IAMDBAuth"),
+        (&["catalog", "action", "kafka-cluster:writedata"], "logging-API-using-cloudtrail"),
+    ] {
+        let (code, said, _) = ended(&run(home.path(), arguments));
+        assert!(
+            code == 0 && said.contains("leaves no event, whatever is switched on (https://") && said.contains(page),
+            "{said}"
+        );
+        assert!(!said.contains("as a management event"), "{said}");
+        let answer = json(home.path(), arguments).1;
+        let unlogged = if arguments[1] == "event" { &answer["unlogged"] } else { &answer["facts"]["unlogged"] };
+        assert!(unlogged.as_str().is_some_and(|url| url.contains(page)), "{answer}");
+    }
+    assert!(json(home.path(), &["catalog", "event", "s3", "GetObject"]).1["unlogged"].is_null());
+}
+
+#[test]
+fn a_name_is_found_in_any_case_and_with_its_version() {
+    let home = tempfile::tempdir().unwrap();
+    for arguments in [["catalog", "event", "S3", "headobject"], ["catalog", "event", "S3.AmazonAWS.com", "HeadObject"]] {
+        let (code, answer) = json(home.path(), &arguments);
+        assert_eq!((code, &answer["prefix"], &answer["data_event"]), (0, &"s3".into(), &true.into()));
+    }
+    let (_, plain) = json(home.path(), &["catalog", "event", "lambda", "CreateFunction"]);
+    let (_, dated) = json(home.path(), &["catalog", "event", "lambda", "CreateFunction20150331"]);
+    for field in ["slots", "passes"] {
+        assert!(plain[field].as_array().is_some_and(|list| !list.is_empty()));
+        assert_eq!(plain[field], dated[field], "{field}");
+    }
+    let (_, said, _) = ended(&run(home.path(), &["catalog", "action", "lambda:CreateFunction"]));
+    assert!(said.contains("(to lambda.amazonaws.com)") && said.contains("iam:PassRole"), "{said}");
+    let role = &json(home.path(), &["catalog", "action", "ec2:RunInstances"]).1["facts"]["passed_roles"][0];
+    assert_eq!((&role["profile"], &role["to"]), (&true.into(), &"ec2.amazonaws.com".into()));
+}
+
+#[test]
+fn tests_of_the_decoder_are_said_in_words() {
+    let home = tempfile::tempdir().unwrap();
+    for (event, words) in [
+        ("CopyObject", "s3:PutObjectAcl (exact) where an access list is sent"),
+        ("CreateBucket", "where an access list other than `private` is sent"),
+        ("DeleteObjects", "where the batch names a version"),
+        ("UploadPartCopy", "s3:GetObject or s3:GetObjectVersion on the copy's source"),
+    ] {
+        let (_, said, _) = ended(&run(home.path(), &["catalog", "event", "s3", event]));
+        assert!(said.contains(words) && !said.contains('~'), "{said}");
+        assert!(!json(home.path(), &["catalog", "event", "s3", event]).1.to_string().contains('~'));
+    }
 }
 
 #[test]
@@ -118,5 +185,16 @@ fn a_named_catalog_is_used_and_a_damaged_one_is_an_error() {
             assert!(error.contains("cannot be used") && error.contains("catalog refresh"), "{error}");
         }
     }
-    assert_eq!(ended(&run(home.path(), &["catalog", "status", "--catalog", "absent"])).0, 1);
+    fs::write(home.path().join("text"), b"text").unwrap();
+    fs::write(home.path().join("empty"), b"").unwrap();
+    for name in ["absent", "text", "empty"] {
+        let (code, _, error) = ended(&run(home.path(), &["catalog", "status", "--catalog", name]));
+        assert!(code == 1 && error.contains("drop `--catalog`, or"), "{error}");
+        assert!(error.contains(&format!("`tightfit catalog refresh --out {name}`")), "{error}");
+        assert_eq!(error.contains("it is no catalog of tightfit"), name != "absent", "{error}");
+        fs::write(home.path().join("tightfit.toml"), format!("[catalog]\nfile = \"{name}\"\n")).unwrap();
+        let (code, _, error) = ended(&run(home.path(), &["catalog", "status"]));
+        assert!(code == 1 && error.contains("drop the `[catalog] file` line, or"), "{error}");
+        fs::remove_file(home.path().join("tightfit.toml")).unwrap();
+    }
 }

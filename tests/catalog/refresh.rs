@@ -231,6 +231,35 @@ fn a_damaged_catalog_can_be_refreshed() {
     fs::create_dir_all(file.parent().unwrap()).unwrap();
     fs::write(&file, b"damaged").unwrap();
     let (code, _, error) = refresh(home.path(), &serve(answers(&pages())), &[]);
+    assert!(code == 0 && error.contains("no catalog of tightfit; starting from the embedded one"), "{error}");
+    assert_eq!(ended(&run(home.path(), &["catalog", "status"])).0, 0);
+}
+
+#[test]
+fn only_the_damaged_catalog_that_is_replaced_is_passed_over() {
+    let home = tempfile::tempdir().unwrap();
+    let server = serve(answers(&pages()));
+    let settings = home.path().join("tightfit.toml");
+    let written = || home.path().join("data/tightfit/catalog").exists();
+    fs::write(home.path().join("bad"), b"damaged").unwrap();
+    fs::create_dir(home.path().join("folder")).unwrap();
+    for (more, code, said) in [
+        (["--config", "absent.toml"], 1, "cannot be read"),
+        (["--catalog", "bad"], 1, "drop `--catalog`"),
+        (["--catalog", "absent"], 1, "drop `--catalog`"),
+        (["--out", "folder"], 2, "expected the file to write"),
+    ] {
+        let (ended, _, error) = refresh(home.path(), &server, &more);
+        assert!(ended == code && error.contains(said) && !error.contains("output folder"), "{more:?}: {error}");
+    }
+    for (text, said) in [("[catalog]\nfiles = \"x\"\n", "files"), ("[catalog]\nfile = \"bad\"\n", "drop the `[catalog] file`")] {
+        fs::write(&settings, text).unwrap();
+        let (code, _, error) = refresh(home.path(), &server, &[]);
+        assert!(code == 1 && error.contains(said), "{text}: {error}");
+    }
+    assert!(!written() && server.asked.load(Ordering::Relaxed) == 0, "nothing was asked, nothing written");
+    // What the error advises works.
+    let (code, _, error) = refresh(home.path(), &server, &["--out", "bad"]);
     assert!(code == 0 && error.contains("starting from the embedded one"), "{error}");
     assert_eq!(ended(&run(home.path(), &["catalog", "status"])).0, 0);
 }

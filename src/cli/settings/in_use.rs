@@ -4,14 +4,41 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
-use tightfit::catalog::Catalog;
+use anyhow::{Context, Error, Result};
+use tightfit::catalog::{Catalog, CatalogError};
 use tightfit::config::Config;
 
 use crate::args::Shared;
 
-/// How one gets out of an unusable catalog.
-const WAY_OUT: &str = "`tightfit catalog refresh` writes a new one; without the file the embedded one is used";
+/// What every zstd frame begins with. <https://www.rfc-editor.org/rfc/rfc8878#section-3.1.1>
+const FRAME: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+
+/// Bytes that were never a catalog.
+#[derive(Debug, thiserror::Error)]
+#[error("it is no catalog of tightfit")]
+struct NoCatalog;
+
+/// Who names the catalog's file.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Named {
+    Typed,
+    Settings,
+    Default,
+}
+
+impl Named {
+    /// How one gets out of a catalog that cannot be used.
+    fn way_out(self, file: &Path) -> String {
+        let drop = match self {
+            Named::Typed => "drop `--catalog`",
+            Named::Settings => "drop the `[catalog] file` line",
+            Named::Default => {
+                return "`tightfit catalog refresh` writes a new one; without the file the embedded one is used".to_owned();
+            }
+        };
+        format!("{drop}, or write a new one with `tightfit catalog refresh --out {}`", file.display())
+    }
+}
 
 /// A catalog, and where it came from.
 pub(crate) enum InUse {
@@ -24,16 +51,35 @@ pub(crate) enum InUse {
 impl InUse {
     /// Opens the catalog of `--catalog`, else of the settings, else of the default place if there is one.
     pub(crate) fn open(shared: &Shared, config: &Config) -> Result<InUse> {
-        let named = shared.catalog.clone().or_else(|| config.catalog_file.clone());
-        match named.or_else(|| default_place().filter(|place| place.exists())) {
-            Some(file) => InUse::read(&file),
+        match chosen(shared, config) {
+            Some((file, named)) => InUse::read(&file, named),
             None => Ok(InUse::Embedded(Catalog::embedded())),
         }
     }
 
-    fn read(file: &Path) -> Result<InUse> {
-        let unusable = || format!("the catalog `{}` cannot be used: {WAY_OUT}", file.display());
+    /// The same for a run that writes a new catalog to `out`: the embedded one, and what was wrong, where the one at the default place is
+    /// damaged, or where the settings name `out` itself and it is damaged or not there yet.
+    pub(crate) fn or_embedded(shared: &Shared, config: &Config, out: &Path) -> Result<(InUse, Option<Error>)> {
+        let error = match InUse::open(shared, config) {
+            Ok(in_use) => return Ok((in_use, None)),
+            Err(error) => error,
+        };
+        let damaged = error.is::<CatalogError>() || error.is::<NoCatalog>();
+        let absent = error.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == std::io::ErrorKind::NotFound);
+        let replaced = match chosen(shared, config) {
+            Some((_, Named::Default)) => damaged,
+            Some((file, Named::Settings)) => file == out && (damaged || absent),
+            Some((_, Named::Typed)) | None => false,
+        };
+        if replaced { Ok((InUse::Embedded(Catalog::embedded()), Some(error))) } else { Err(error) }
+    }
+
+    fn read(file: &Path, named: Named) -> Result<InUse> {
+        let unusable = || format!("the catalog `{}` cannot be used: {}", file.display(), named.way_out(file));
         let bytes = std::fs::read(file).with_context(unusable)?;
+        if !bytes.starts_with(&FRAME) {
+            return Err(Error::new(NoCatalog).context(unusable()));
+        }
         let catalog = Catalog::from_bytes(&bytes).with_context(unusable)?;
         Ok(InUse::File(file.to_owned(), Box::new(catalog)))
     }
@@ -52,6 +98,14 @@ impl InUse {
             InUse::File(file, _) => file.display().to_string(),
         }
     }
+}
+
+/// The file of the catalog that is in use, and who names it; `None` for the embedded one.
+fn chosen(shared: &Shared, config: &Config) -> Option<(PathBuf, Named)> {
+    let typed = shared.catalog.clone().map(|file| (file, Named::Typed));
+    let settings = || config.catalog_file.clone().map(|file| (file, Named::Settings));
+    let default = || default_place().filter(|place| place.exists()).map(|file| (file, Named::Default));
+    typed.or_else(settings).or_else(default)
 }
 
 /// Where `catalog refresh` writes: `$XDG_DATA_HOME/tightfit/catalog`, else below `~/.local/share`. `None` where neither is known.

@@ -1,12 +1,12 @@
 //! `tightfit catalog action`: what an IAM action is, and which events ask for it.
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 use serde_json::json;
 use tightfit::access::aws::Action;
 use tightfit::catalog::lookup::Caller;
 
 use super::facts;
-use crate::console::{Console, visible};
+use crate::console::Console;
 use crate::exit::{Exit, WrongValue};
 use crate::settings::in_use::InUse;
 
@@ -21,23 +21,23 @@ pub(super) fn run(in_use: &InUse, text: &str, console: &Console) -> Result<Exit>
     let Some(definition) = catalog.action(&typed) else {
         let nearest = catalog.nearest_actions(&typed);
         let what = if catalog.service(&typed.service).is_some() { "action" } else { "service" };
-        console.warn(&format!("unknown {what} in `{}`", visible(text)));
-        if !nearest.is_empty() {
-            console.line(&format!("did you mean {}?", nearest.join(", ")));
-        }
+        console.error(&super::meant(&nearest, anyhow!("unknown {what} in `{text}`")));
         let rest = json!({ "action": text, "known": false, "nearest": nearest });
         console.document(&super::document("catalog action", &in_use.place(), rest));
         return Ok(Exit::Failed);
     };
     let action = Action { name: definition.name.clone(), ..typed };
-    let callers = catalog.callers(&action);
+    let unlogged = facts::unlogged(&action);
+    let callers = if unlogged.is_some() { Vec::new() } else { catalog.callers(&action) };
+    let operation = catalog.operation(&action.service, &action.name);
     let data = |caller: &Caller| catalog.rules().is_data_event(&caller.prefix, &caller.event);
     console.line(&format!("{action}"));
-    facts::show(catalog, &action, catalog.operation(&action.service, &action.name), console);
+    facts::show(catalog, &action, operation, console);
     let shown: Vec<String> = callers.iter().map(|caller| spelled(caller, &action, data(caller))).collect();
-    match shown.as_slice() {
-        [] => facts::labelled(console, "events", "none of its own"),
-        shown => facts::listed(console, "events", shown),
+    match (shown.as_slice(), unlogged) {
+        (_, Some(page)) => facts::labelled(console, "events", &super::leaves_none(page)),
+        ([], None) => facts::labelled(console, "events", "none of its own"),
+        (shown, None) => facts::listed(console, "events", shown),
     }
     let needed_by: Vec<String> = catalog.needed_by(&action).into_iter().collect();
     let limit = if console.verbose() { usize::MAX } else { NEEDED_BY_SHOWN };
@@ -54,7 +54,7 @@ pub(super) fn run(in_use: &InUse, text: &str, console: &Console) -> Result<Exit>
             "data_event": data(caller),
         })
     });
-    let rest = json!({ "known": true, "facts": facts::document(catalog, &action), "events": events.collect::<Vec<_>>(), "needed_by": needed_by });
+    let rest = json!({ "known": true, "facts": facts::document(catalog, &action, operation), "events": events.collect::<Vec<_>>(), "needed_by": needed_by });
     console.document(&super::document("catalog action", &in_use.place(), rest));
     Ok(Exit::Done)
 }

@@ -1,9 +1,10 @@
 //! What the catalog says of one action, for a person and as JSON.
 
 use serde_json::{Value, json};
-use tightfit::access::aws::Action;
-use tightfit::catalog::Catalog;
-use tightfit::catalog::operation::{Operation, SlotPath};
+use tightfit::access::aws::{Action, Text};
+use tightfit::catalog::operation::{Operation, SlotPath, normal_name};
+use tightfit::catalog::{Catalog, data_events, side};
+use tightfit::policy::pattern;
 
 use crate::console::Console;
 
@@ -55,8 +56,59 @@ pub(super) fn show(catalog: &Catalog, action: &Action, operation: Option<&Operat
     }
     listed(console, "conditions", &definition.condition_keys);
     listed(console, "needs too", &definition.dependent);
+    let roles: Vec<String> = roles(action, operation).iter().map(Role::spelled).collect();
+    listed(console, "passes roles", &roles);
+    if !roles.is_empty() {
+        labelled(console, "", "iam:PassRole is asked for on each role that is named there");
+    }
+    for needed in side::unrecorded(action) {
+        labelled(console, "taken along", &format!("{}: {}", needed.action, needed.why));
+    }
     let forwarded = catalog.forwarded(action).iter().map(|call| format!("{} (through {})", call.action, call.via));
     listed(console, "forwards", &forwarded.collect::<Vec<_>>());
+}
+
+/// A parameter by which a call hands a role over.
+struct Role {
+    path: String,
+    /// It names an instance profile, which holds the role.
+    profile: bool,
+    /// The service that gets it; empty where that is not sure.
+    to: &'static str,
+}
+
+impl Role {
+    fn spelled(&self) -> String {
+        let mut notes = Vec::new();
+        notes.extend(self.profile.then(|| "an instance profile".to_owned()));
+        notes.extend((!self.to.is_empty()).then(|| format!("to {}", self.to)));
+        let path = self.path.replace(".[]", "[]");
+        if notes.is_empty() { path } else { format!("{path} ({})", notes.join(", ")) }
+    }
+}
+
+/// Where a call hands roles over: the hand table first, which knows to whom, then what the API's model says more.
+fn roles(action: &Action, operation: Option<&Operation>) -> Vec<Role> {
+    let by_hand = side::passed_roles(action).iter();
+    let mut roles: Vec<Role> =
+        by_hand.map(|role| Role { path: role.steps.join("."), profile: role.profile, to: role.to }).collect();
+    // An operation that stands for several actions hands its roles over under its own name.
+    let own = operation.filter(|operation| operation.name == action.name || operation.actions.len() == 1);
+    for path in own.into_iter().flat_map(|operation| &operation.passes) {
+        let path = path.steps.join(".");
+        if !roles.iter().any(|role| normal_name(&role.path) == normal_name(&path)) {
+            roles.push(Role { path, profile: false, to: "" });
+        }
+    }
+    roles
+}
+
+/// The page that says that using an action leaves no event, whatever is switched on; `None` where it leaves one.
+pub(super) fn unlogged(action: &Action) -> Option<&'static str> {
+    let lower = |text: &str| Text::from_policy(&text.to_ascii_lowercase());
+    let asked = lower(&action.to_string());
+    let names = |pattern: &&str| pattern::contains(&lower(pattern), &asked);
+    data_events::embedded().unlogged.iter().find(|row| row.actions.iter().any(&names)).map(|row| row.page)
 }
 
 /// Whether a place belongs to this format of its type: a type may have two.
@@ -75,19 +127,25 @@ fn place(slot: &SlotPath) -> String {
 }
 
 /// The same as JSON.
-pub(super) fn document(catalog: &Catalog, action: &Action) -> Value {
+pub(super) fn document(catalog: &Catalog, action: &Action, operation: Option<&Operation>) -> Value {
     let Some(definition) = catalog.action(action) else { return Value::Null };
     let types = catalog
         .types_for(action)
         .into_iter()
         .map(|(kind, required)| json!({ "type": kind.name, "required": required, "arn": kind.format.to_string() }));
     let forwarded = catalog.forwarded(action).iter();
+    let roles = roles(action, operation);
+    let roles = roles.iter().map(|role| json!({ "path": role.path, "profile": role.profile, "to": role.to }));
+    let along = side::unrecorded(action).iter().map(|needed| json!({ "action": needed.action.to_string(), "why": needed.why }));
     json!({
         "action": action.to_string(),
         "level": definition.access.name(),
         "resources": types.collect::<Vec<_>>(),
         "condition_keys": definition.condition_keys,
         "dependent_actions": definition.dependent,
+        "passed_roles": roles.collect::<Vec<_>>(),
+        "taken_along": along.collect::<Vec<_>>(),
+        "unlogged": unlogged(action),
         "forwarded": forwarded.map(|call| json!({ "action": call.action.to_string(), "via": call.via })).collect::<Vec<_>>(),
     })
 }

@@ -6,7 +6,7 @@ mod facts;
 mod refresh;
 mod status;
 
-use anyhow::Result;
+use anyhow::{Error, Result, anyhow};
 use serde_json::{Value, json};
 use tightfit::{curate, publish};
 use tokio::sync::Mutex;
@@ -19,16 +19,15 @@ use crate::settings;
 use crate::settings::in_use::InUse;
 
 pub(super) fn run(shared: &Shared, command: &args::Catalog, console: &Console, publishing: &Mutex<()>) -> Result<Exit> {
-    let open = || -> Result<InUse> {
-        let config = settings::config(shared, &Choose::default(), &Shape::default())?;
-        InUse::open(shared, &config)
-    };
+    let config = || settings::config(shared, &Choose::default(), &Shape::default());
+    let open = || InUse::open(shared, &config()?);
     match command {
         args::Catalog::Status => Ok(status::run(&open()?, console)),
-        args::Catalog::Event { source, name } => Ok(event::run(&open()?, source, name, console)),
+        args::Catalog::Event { source, name } => event::run(&open()?, source, name, console),
         args::Catalog::Action { action } => action::run(&open()?, action, console),
         args::Catalog::Refresh { from, out, force } => {
-            refresh::run(open, &refresh::Wanted { from, out: out.as_deref(), force: *force }, console, publishing)
+            let wanted = refresh::Wanted { from, out: out.as_deref(), force: *force };
+            refresh::run(shared, &config()?, &wanted, console, publishing)
         }
         args::Catalog::Build { iam_data, botocore, map, fas, out } => {
             let inputs = curate::Inputs { iam_data, botocore: botocore.as_deref(), map: map.as_deref(), fas: fas.as_deref() };
@@ -41,6 +40,19 @@ pub(super) fn run(shared: &Shared, command: &args::Catalog, console: &Console, p
             Ok(Exit::Done)
         }
     }
+}
+
+/// An error about a name that is not known, with those that may be meant.
+fn meant(nearest: &[String], unknown: Error) -> Error {
+    if nearest.is_empty() {
+        return unknown;
+    }
+    anyhow!("did you mean {}?", nearest.join(", ")).context(unknown.to_string())
+}
+
+/// That an action's use cannot be recorded, with the page that says so.
+fn leaves_none(page: &str) -> String {
+    format!("leaves no event, whatever is switched on ({page})")
 }
 
 /// What every document of `catalog` begins with.
