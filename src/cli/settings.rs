@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
-use tightfit::config::{Attach, Class, Config, UncheckedConfig};
+use tightfit::config::{Attach, Class, Config, ConfigError, UncheckedConfig};
 
 use crate::args::{Choose, Shape, Shared};
 use crate::exit::WrongValue;
@@ -18,11 +18,26 @@ const DEFAULT_FILE: &str = "tightfit.toml";
 
 /// Reads the settings file and lays the typed choice over it.
 pub(crate) fn config(shared: &Shared, choose: &Choose, shape: &Shape) -> Result<Config> {
-    let mut unchecked = match &shared.config {
-        Some(file) => read(file)?,
-        None if Path::new(DEFAULT_FILE).is_file() => read(Path::new(DEFAULT_FILE))?,
-        None => UncheckedConfig::default(),
-    };
+    // What was typed is checked by itself first: a wrong value of an option is wrong usage, one in the file is not.
+    let wrong = |error: ConfigError| WrongValue(format!("a value on the command line: {error}"));
+    typed(UncheckedConfig::default(), choose, shape)?.check().map_err(wrong)?;
+    let file = shared.config.as_deref().or_else(|| Some(Path::new(DEFAULT_FILE)).filter(|file| file.is_file()));
+    let unchecked = file.map_or_else(|| Ok(UncheckedConfig::default()), read)?;
+    let checked = typed(unchecked, choose, shape)?.check();
+    let mut config = checked.with_context(|| format!("settings file `{}`", file.unwrap_or(Path::new(DEFAULT_FILE)).display()))?;
+    let now = Timestamp::now();
+    config.choose.since = choose.window.since.as_deref().map(|text| moment("--since", text, now)).transpose()?;
+    config.choose.until = choose.window.until.as_deref().map(|text| moment("--until", text, now)).transpose()?;
+    if let (Some(since), Some(until)) = (config.choose.since, config.choose.until)
+        && since >= until
+    {
+        bail!("`--since` ({since}) is not before `--until` ({until}): no record could be read");
+    }
+    Ok(config)
+}
+
+/// Lays the typed choice over settings.
+fn typed(mut unchecked: UncheckedConfig, choose: &Choose, shape: &Shape) -> Result<UncheckedConfig> {
     unchecked.choose.identities.extend(choose.identity.iter().cloned());
     unchecked.choose.exclude.extend(choose.exclude.iter().cloned());
     unchecked.choose.accounts.extend(choose.account.iter().cloned());
@@ -48,16 +63,7 @@ pub(crate) fn config(shared: &Shared, choose: &Choose, shape: &Shape) -> Result<
     if shape.kubernetes.is_some() {
         unchecked.kubernetes.version.clone_from(&shape.kubernetes);
     }
-    let mut config = unchecked.check()?;
-    let now = Timestamp::now();
-    config.choose.since = choose.window.since.as_deref().map(|text| moment("--since", text, now)).transpose()?;
-    config.choose.until = choose.window.until.as_deref().map(|text| moment("--until", text, now)).transpose()?;
-    if let (Some(since), Some(until)) = (config.choose.since, config.choose.until)
-        && since >= until
-    {
-        bail!("`--since` ({since}) is not before `--until` ({until}): no record could be read");
-    }
-    Ok(config)
+    Ok(unchecked)
 }
 
 fn read(file: &Path) -> Result<UncheckedConfig> {
