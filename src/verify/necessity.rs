@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::access::aws::{AwsRequest, AwsRequestKey, Resource};
 use crate::access::identity::Identity;
 use crate::access::request::Request;
 use crate::policy::grant::{Permit, Reason};
@@ -12,10 +13,12 @@ use crate::verdict::{Excess, Necessity};
 pub(super) fn judge(identity: &Identity, policy: &Policy, used: &[Request], necessity: &mut Necessity) {
     let reasons: BTreeMap<&Permit, &Reason> = policy.grants.iter().map(|grant| (&grant.permit, &grant.reason)).collect();
     let permits = policy.documents.permits();
+    let places = Places::of(&permits);
     let mut needed: BTreeSet<usize> = BTreeSet::new();
     for request in used {
-        let mut covering = permits.iter().enumerate().filter(|(_, permit)| permit.covers(request));
-        if let (Some((only, _)), None) = (covering.next(), covering.next()) {
+        let covers = |place: &usize| permits.get(*place).is_some_and(|permit| permit.covers(request));
+        let mut covering = places.near(request).filter(covers);
+        if let (Some(only), None) = (covering.next(), covering.next()) {
             needed.insert(only);
         }
     }
@@ -30,5 +33,39 @@ pub(super) fn judge(identity: &Identity, policy: &Policy, used: &[Request], nece
         if !is_needed {
             necessity.excess.push(Excess { identity: identity.clone(), permit: permit.clone(), reason: reason.cloned() });
         }
+    }
+}
+
+/// Where the permits stand that could cover a request: one action on one named resource is looked up, all others are tried.
+struct Places {
+    named: BTreeMap<(String, String), Vec<usize>>,
+    others: Vec<usize>,
+}
+
+impl Places {
+    fn of(permits: &[Permit]) -> Places {
+        let mut places = Places { named: BTreeMap::new(), others: Vec::new() };
+        for (place, permit) in permits.iter().enumerate() {
+            match permit {
+                Permit::Iam { action, resource, .. } if !action.contains(['*', '?']) && !resource.contains(['*', '?', '$']) => {
+                    places.named.entry((action.to_ascii_lowercase(), resource.clone())).or_default().push(place);
+                }
+                Permit::Iam { .. } | Permit::Rbac { .. } | Permit::NonResource { .. } | Permit::PodSecurity { .. } => {
+                    places.others.push(place);
+                }
+            }
+        }
+        places
+    }
+
+    fn near(&self, request: &Request) -> impl Iterator<Item = usize> {
+        let asked = match request {
+            Request::Aws(AwsRequest { key: AwsRequestKey { action, resource: Resource::Arn(arn), .. }, .. }) => {
+                Some((action.to_string().to_ascii_lowercase(), arn.to_policy()))
+            }
+            Request::Aws(_) | Request::Kube(_) | Request::Pod(_) => None,
+        };
+        let named = asked.and_then(|asked| self.named.get(&asked)).into_iter().flatten();
+        named.chain(&self.others).copied()
     }
 }

@@ -92,7 +92,8 @@ fn prefixes(keys: &[&str], forbidden: &[&str], settings: &Generalize) -> Vec<Tex
         .filter_map(|prefix| filled(prefix, &framed, differ_min))
         .filter(|prefix| !admits(prefix, forbidden))
         .collect();
-    let taken = |key: &str| prefixes.iter().any(|prefix| admits(prefix, &[key]));
+    let taken = Taken::of(&prefixes);
+    let taken = |key: &str| taken.takes(key);
     let left: Vec<&str> = framed.iter().map(|one| one.key).filter(|key| !taken(key)).collect();
     let mut plain = Fold { keys_min, forbidden, prefixes: Vec::new() };
     plain.below("", &left, 0);
@@ -120,8 +121,32 @@ fn filled(prefix: &str, framed: &[Framed<'_>], differ_min: usize) -> Option<Text
 
 /// Whether a prefix, with anything behind it, lets one of these keys through.
 fn admits(prefix: &Text, keys: &[&str]) -> bool {
-    let open = Text::from_segments(prefix.segments().iter().cloned().chain([Segment::Wildcard(Wildcard::Any)]));
+    let open = opened(prefix);
     keys.iter().any(|key| pattern::matches(&open, key))
+}
+
+fn opened(prefix: &Text) -> Text {
+    Text::from_segments(prefix.segments().iter().cloned().chain([Segment::Wildcard(Wildcard::Any)]))
+}
+
+/// Folded prefixes, looked up rather than tried one by one where they are plain.
+struct Taken<'a> {
+    plain: BTreeSet<&'a str>,
+    open: Vec<Text>,
+}
+
+impl<'a> Taken<'a> {
+    fn of(prefixes: &'a [Text]) -> Taken<'a> {
+        let open = prefixes.iter().filter(|prefix| prefix.as_literal().is_none()).map(opened).collect();
+        Taken { plain: prefixes.iter().filter_map(Text::as_literal).collect(), open }
+    }
+
+    fn takes(&self, key: &str) -> bool {
+        // A folded prefix is empty or ends at a `/`.
+        let ends = key.match_indices('/').map(|(slash, _)| slash + 1);
+        let plain = std::iter::once(0).chain(ends).any(|end| key.get(..end).is_some_and(|start| self.plain.contains(start)));
+        plain || self.open.iter().any(|prefix| pattern::matches(prefix, key))
+    }
 }
 
 /// Bucket and key of an S3 object's ARN; an access point's ARN names a region and is none.
