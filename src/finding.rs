@@ -100,6 +100,10 @@ codes! {
     NoPodEvidence = "no-pod-evidence", Warning;
     /// A workload needs more than `restricted`.
     PodNotRestricted = "pod-not-restricted", Warning;
+    /// The API server told of a pod that no record shows whole, and that pod satisfies less than those that were seen.
+    PodUnseen = "pod-unseen", Warning;
+    /// A workload needs a looser level than most of its namespace: it belongs into a namespace of its own.
+    OwnNamespace = "own-namespace", Warning;
     /// Network rules are a proposal: no flow was read.
     NetworkInferred = "network-inferred", Warning;
     /// The same id with other content: an id can be chosen by a client.

@@ -8,16 +8,17 @@ use serde_json::{Map, Value, json};
 use tightfit::access::days::Days;
 use tightfit::access::evidence::Evidence;
 use tightfit::access::identity::Identity;
+use tightfit::access::inventory::Fact;
 use tightfit::access::observation::Outcome;
 use tightfit::access::pod::{Pod, PodBasis, PodRequest, Workload};
-use tightfit::access::profile::{IdentityProfile, Seen, Tally};
+use tightfit::access::profile::{IdentityProfile, Profile, Seen, Tally};
 use tightfit::access::request::RequestKey;
 use tightfit::config::{Config, UncheckedConfig};
 use tightfit::finding::{Code, Finding};
 use tightfit::policy::grant::{Permit, Reason};
 use tightfit::policy::podsec::{Level, NamespacePolicy, violations};
-use tightfit::policy::set::{Documents, PodPatch, Policy};
-use tightfit::synthesize::podsec::policy;
+use tightfit::policy::set::{Documents, PodPatch, Policy, PolicySet};
+use tightfit::synthesize::podsec::{policy, unseen};
 
 type Observed<'a> = (&'a str, &'a Value, PodBasis, Outcome);
 
@@ -50,10 +51,22 @@ fn profile(observed: &[Observed<'_>]) -> IdentityProfile {
 }
 
 fn written(version: &str, observed: &[Observed<'_>]) -> (Option<Policy>, Vec<PodPatch>, Vec<Finding>) {
-    let (mut patches, mut findings) = (Vec::new(), Vec::new());
+    let (policy, set, findings) = told(version, observed, &[]);
+    (policy, set.pod_patches, findings)
+}
+
+/// What is written where the API server told of other pods too.
+fn told(version: &str, observed: &[Observed<'_>], violations: &[&str]) -> (Option<Policy>, PolicySet, Vec<Finding>) {
+    let (mut set, mut findings) = (PolicySet::default(), Vec::new());
     let identity = Identity::namespace("prod", "shop");
-    let policy = policy(&identity, &profile(observed), &config(version), &mut patches, &mut findings);
-    (policy, patches, findings)
+    let mut whole = Profile::default();
+    for violation in violations {
+        let violation = format!("would violate PodSecurity \"restricted:latest\": {violation}");
+        whole.inventory.insert(&Fact::PodViolation { cluster: "prod".to_owned(), namespace: "shop".to_owned(), violation });
+    }
+    let policy = policy((&identity, &profile(observed)), &whole, &config(version), &mut set, &mut findings);
+    unseen(&whole, &config(version), &set, &mut findings);
+    (policy, set, findings)
 }
 
 fn level(policy: &Option<Policy>) -> Option<Level> {
@@ -155,6 +168,74 @@ fn a_level_below_restricted_is_one_observed_grant_that_its_pods_need() {
 }
 
 #[test]
+fn what_the_api_server_told_of_a_pod_lowers_the_level_and_is_named() {
+    let hardened = json!({"spec": {
+        "securityContext": {"runAsNonRoot": true, "seccompProfile": {"type": "RuntimeDefault"}},
+        "containers": [{"name": "a", "securityContext": {"allowPrivilegeEscalation": false, "capabilities": {"drop": ["ALL"]}}}],
+    }});
+    let seen = [("Deployment/web", &hardened, PodBasis::Response, Outcome::Allowed)];
+    let cases: [(&[&str], Level); 4] = [
+        (&[], Level::Restricted),
+        (&["something else (x)"], Level::Restricted),
+        (&["runAsNonRoot != true (x)"], Level::Baseline),
+        (&["runAsNonRoot != true (x)", "host namespaces (hostPID=true)"], Level::Privileged),
+    ];
+    for (violations, expected) in cases {
+        let (policy, _, findings) = told("1.36", &seen, violations);
+        assert_eq!(level(&policy), Some(expected), "{violations:?}");
+        let lowered = expected != Level::Restricted;
+        assert_eq!(findings.iter().any(|finding| finding.code == Code::PodUnseen), lowered);
+        let grants = policy.unwrap().grants;
+        assert_eq!(grants.len(), usize::from(lowered));
+        assert!(grants.iter().all(|grant| matches!(grant.reason, Reason::Assumed { .. })), "no record shows it");
+    }
+    // Alone, such words choose no level: they say only what one pod is not.
+    let (policy, _, findings) = told("1.36", &[], &["runAsNonRoot != true (x)"]);
+    assert_eq!(policy, None);
+    assert!(findings.iter().any(|finding| finding.note.contains("baseline at most (runAsNonRoot)")), "{findings:?}");
+}
+
+#[test]
+fn a_workload_that_pulls_its_namespace_down_is_advised_to_leave_it() {
+    let with_account = |account: &str, spec: Value| {
+        let mut pod = bare();
+        pod["spec"]["serviceAccountName"] = json!(account);
+        merge(&mut pod["spec"], &spec);
+        pod
+    };
+    let volumes =
+        json!([{"name": "c", "configMap": {"name": "agent-config"}}, {"name": "s", "secret": {"secretName": "agent-key"}}]);
+    let web = with_account("web", json!({}));
+    let agent = with_account("agent", json!({"hostPID": true, "volumes": volumes}));
+    let shared = with_account("web", json!({"hostPID": true}));
+    let allowed = |workload, pod| (workload, pod, PodBasis::Response, Outcome::Allowed);
+    let notes = |observed: &[Observed<'_>]| {
+        let (_, set, findings) = told("1.36", observed, &[]);
+        let notes = findings.into_iter().filter(|finding| finding.code == Code::OwnNamespace).map(|finding| finding.note);
+        (set.admission, notes.collect::<Vec<_>>())
+    };
+    let (admission, advice) = notes(&[allowed("Deployment/web", &web), allowed("DaemonSet/agent", &agent)]);
+    assert_eq!((admission[0].level, admission[0].held()), (Level::Privileged, Level::Baseline));
+    assert_eq!(advice.len(), 1);
+    for words in
+        ["DaemonSet/agent needs privileged", "`agent` and the bindings", "config maps `agent-config`", "secrets `agent-key`"]
+    {
+        assert!(advice[0].contains(words), "{words}: {}", advice[0]);
+    }
+    let (admission, advice) = notes(&[allowed("Deployment/web", &web), allowed("DaemonSet/agent", &shared)]);
+    assert_eq!(admission, []);
+    assert!(advice[0].contains("until it has a service account of its own"), "{advice:?}");
+    // What a patch can lift is no reason to leave.
+    let mut hardened = web.clone();
+    let context = json!({"allowPrivilegeEscalation": false, "capabilities": {"drop": ["ALL"]}});
+    hardened["spec"]["containers"][0]["securityContext"] = context;
+    hardened["spec"]["securityContext"] = json!({"runAsNonRoot": true, "seccompProfile": {"type": "RuntimeDefault"}});
+    let cart = with_account("cart", json!({}));
+    assert_eq!(notes(&[allowed("Deployment/web", &hardened), allowed("Deployment/cart", &cart)]), (Vec::new(), Vec::new()));
+    assert_eq!(notes(&[allowed("DaemonSet/agent", &agent)]), (Vec::new(), Vec::new()), "nothing else is held back");
+}
+
+#[test]
 fn a_patch_has_the_shape_of_its_kind() {
     let observed = |workload| written("1.36", &[(workload, &bare(), PodBasis::Response, Outcome::Allowed)]).1.remove(0);
     let shapes = [
@@ -166,6 +247,7 @@ fn a_patch_has_the_shape_of_its_kind() {
         ("ReplicaSet/web", "apps/v1", TEMPLATE),
         ("Job/web", "batch/v1", TEMPLATE),
         ("CronJob/web", "batch/v1", "/spec/jobTemplate/spec/template/spec"),
+        ("PodTemplate/web", "v1", "/template/spec"),
     ];
     for (workload, api_version, pointer) in shapes {
         let patch = observed(workload);

@@ -166,6 +166,8 @@ spec! {
         command: Vec<String>,
         /// Arguments; may name services.
         args: Vec<String>,
+        /// Where volumes are mounted. In what tightfit keeps of a log: those of the node's own files.
+        volume_mounts: Vec<VolumeMount>,
         /// Container-level security context.
         security_context: SecurityContext,
         /// Liveness probe.
@@ -190,6 +192,16 @@ spec! {
         host_port: i64,
         /// `TCP` (when empty), `UDP`, `SCTP`.
         protocol: String,
+    }
+}
+
+spec! {
+    /// A volume in a container.
+    VolumeMount {
+        /// The volume's name.
+        name: String,
+        /// Whether the container cannot write to it.
+        read_only: bool,
     }
 }
 

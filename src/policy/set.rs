@@ -138,6 +138,10 @@ pub struct PodPatch {
     pub namespace: String,
     /// The workload.
     pub workload: crate::access::pod::Workload,
+    /// The strictest level that its pods satisfy.
+    pub level: podsec::Level,
+    /// The strictest level that they would satisfy with the patch.
+    pub patched: podsec::Level,
     /// Every violation of `restricted`: check, field, what is wrong.
     pub violations: Vec<podsec::Violation>,
     /// A strategic-merge patch for the workload; `None` where no patch can lift it (hostPath, hostNetwork).
@@ -163,6 +167,8 @@ pub struct PolicySet {
     pub companions: Vec<Companion>,
     /// By workload.
     pub pod_patches: Vec<PodPatch>,
+    /// By cluster and namespace: where a few accounts' pods need a looser level than all others.
+    pub admission: Vec<podsec::admission::AdmissionProposal>,
     /// By cluster and namespace.
     pub network: Vec<NetworkProposal>,
 }

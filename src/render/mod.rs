@@ -74,6 +74,7 @@ pub enum RenderError {
 /// Every template that ships, by name.
 const EMBEDDED: &[(&str, &str)] = &[
     ("iam/policy.tf", include_str!("../../templates/iam/policy.tf")),
+    ("podsec/admission.yaml", include_str!("../../templates/podsec/admission.yaml")),
     ("podsec/pod-security.yaml", include_str!("../../templates/podsec/pod-security.yaml")),
     ("podsec/workload.patch.yaml", include_str!("../../templates/podsec/workload.patch.yaml")),
     ("rbac/rbac.yaml", include_str!("../../templates/rbac/rbac.yaml")),
@@ -193,6 +194,9 @@ pub fn artifacts(
     }
     for patch in &subject.policies.pod_patches {
         artifacts.extend(podsec::patch_artifacts(patch, templates)?);
+    }
+    for proposal in &subject.policies.admission {
+        artifacts.extend(podsec::admission_artifacts(proposal, templates)?);
     }
     for proposal in &subject.policies.network {
         artifacts.extend(network::artifacts(proposal, templates)?);

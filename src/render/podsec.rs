@@ -1,5 +1,8 @@
 //! Pod Security artifacts: the labels of a Namespace and patches of workloads.
 
+mod admission;
+mod summary;
+
 use std::collections::BTreeMap;
 
 use serde::Serialize;
@@ -7,8 +10,11 @@ use serde::Serialize;
 use super::{RenderError, Templates, yaml};
 use crate::access::identity::{Home, Identity, Name, is_object_name};
 use crate::artifact::{self, Artifact};
-use crate::policy::podsec::NamespacePolicy;
+use crate::policy::podsec::{Level, NamespacePolicy};
 use crate::policy::set::PodPatch;
+
+pub use admission::artifacts as admission_artifacts;
+pub(super) use summary::rows;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -55,7 +61,7 @@ struct RemainingView {
     detail: String,
 }
 
-/// `pod-security.yaml` in the namespace's folder: a Namespace that enforces the level, with audit and warn at the next stricter one,
+/// `pod-security.yaml` in the namespace's folder: a Namespace that enforces the level, with audit and warn at `restricted`,
 /// all pinned. Empty for an identity that is no namespace of a cluster.
 /// <https://kubernetes.io/docs/concepts/security/pod-security-admission/#pod-security-admission-labels-for-namespaces>
 ///
@@ -63,7 +69,7 @@ struct RemainingView {
 /// When a template of the user's is broken.
 pub fn artifacts(identity: &Identity, policy: &NamespacePolicy, templates: &Templates) -> Result<Vec<Artifact>, RenderError> {
     let (Home::Cluster(cluster), Name::Namespace(namespace)) = (&identity.home, &identity.name) else { return Ok(Vec::new()) };
-    let (level, ahead) = (policy.level.name(), policy.level.next_stricter().name());
+    let (level, ahead) = (policy.level.name(), Level::Restricted.name());
     let mut labels = BTreeMap::new();
     for (mode, level) in [("enforce", level), ("audit", ahead), ("warn", ahead)] {
         labels.insert(format!("pod-security.kubernetes.io/{mode}"), level.to_owned());
@@ -145,7 +151,7 @@ mod tests {
     use crate::access::pod::Workload;
     use crate::config::KubeVersion;
     use crate::load;
-    use crate::policy::podsec::{Level, Violation};
+    use crate::policy::podsec::Violation;
 
     const HOSTILE: &[&str] = &[
         "web",
@@ -180,7 +186,7 @@ mod tests {
     #[test]
     fn labels_read_back_with_audit_and_warn_ahead() {
         for (level, ahead) in
-            [(Level::Privileged, "baseline"), (Level::Baseline, "restricted"), (Level::Restricted, "restricted")]
+            [(Level::Privileged, "restricted"), (Level::Baseline, "restricted"), (Level::Restricted, "restricted")]
         {
             let policy = NamespacePolicy { level, version: KubeVersion { major: 1, minor: 36 } };
             let identity = Identity::namespace("prod", "shop");
@@ -207,6 +213,8 @@ mod tests {
                 cluster: (*name).to_owned(),
                 namespace: (*name).to_owned(),
                 workload: Workload { kind: (*name).to_owned(), name: (*name).to_owned() },
+                level: Level::Baseline,
+                patched: Level::Baseline,
                 violations: vec![violation.clone()],
                 patch: Some(document.clone()),
                 assumed_fields: vec![(*name).to_owned()],
@@ -224,6 +232,8 @@ mod tests {
             cluster: "prod".to_owned(),
             namespace: "shop".to_owned(),
             workload: Workload { kind: "Deployment".to_owned(), name: "web".to_owned() },
+            level: Level::Baseline,
+            patched: Level::Baseline,
             violations: Vec::new(),
             patch: Some(json!({ "kind": "Deployment" })),
             assumed_fields: vec!["spec.template.spec.securityContext.runAsNonRoot".to_owned()],

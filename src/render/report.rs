@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::coverage::{self, Sight};
 use super::markdown::{code, count, words};
 use super::redact::Detail;
-use super::{RenderError, Templates};
+use super::{RenderError, Templates, podsec};
 use crate::access::identity::Identity;
 use crate::access::ledger::{FileFault, Ledger};
 use crate::access::observation::Undecided;
@@ -39,6 +39,7 @@ struct View {
     contested: List,
     excess: List,
     widened: List,
+    pod_security: List,
     holes: List,
     blind: List,
     selectors: Vec<coverage::Block>,
@@ -150,6 +151,7 @@ fn view(subject: Subject<'_>, detail: Detail) -> View {
         contested: List::of(&restraint.contested, example),
         excess: List::of(&necessity.excess, |excess| vec![show(&excess.identity.to_string()), show(&excess.permit.to_string())]),
         widened: widened(subject.policies, detail),
+        pod_security: List::of(&podsec::rows(policies, detail), Clone::clone),
         holes: List::of(&verdict.coverage, finding),
         blind: List::of(&subject.sight.blind, |row| row.cells(detail)),
         selectors: subject.sight.blocks(),

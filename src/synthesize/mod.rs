@@ -47,21 +47,14 @@ pub fn policies(profile: &Profile, config: &Config, catalog: &Catalog, snapshot:
         }
         let policy = match (&identity.home, &identity.name) {
             (Home::Account { .. }, _) => iam::policy(identity, seen, &setting, &mut findings),
-            (Home::Cluster(_), Name::Namespace(_)) => podsec::policy(identity, seen, config, &mut set.pod_patches, &mut findings),
+            (Home::Cluster(_), Name::Namespace(_)) => podsec::policy((identity, seen), profile, config, &mut set, &mut findings),
             (Home::Cluster(_), _) => rbac::policy(identity, seen, config, &mut findings),
         };
         if let Some(policy) = policy {
             set.policies.insert(identity.clone(), policy);
         }
     }
-    for ((cluster, namespace), violations) in &profile.inventory.pod_violations {
-        let identity = Identity::namespace(cluster, namespace);
-        if config.left_out(&identity).is_none() && !set.policies.contains_key(&identity) {
-            let all: Vec<&str> = violations.iter().map(String::as_str).collect();
-            let note = format!("no pod was seen whole, so no level is chosen; the API server wrote: {}", all.join("; "));
-            findings.push(Finding::new(Code::NoPodEvidence, identity.to_string(), note));
-        }
-    }
+    podsec::unseen(profile, config, &set, &mut findings);
     iam::long_lived_keys(profile, config, &mut findings);
     set.trust = iam::trust(profile, config, &mut findings);
     set.companions = iam::companions(profile, &set.policies, &mut findings);

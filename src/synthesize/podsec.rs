@@ -1,6 +1,7 @@
 //! Pod Security levels from the pods that were seen to run.
 
 mod change;
+mod exception;
 mod patch;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -8,13 +9,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::access::identity::{Home, Identity, Name};
 use crate::access::observation::Outcome;
 use crate::access::pod::{Pod, PodBasis, PodRequest, Workload};
-use crate::access::profile::IdentityProfile;
+use crate::access::profile::{IdentityProfile, Profile};
 use crate::access::request::RequestKey;
 use crate::config::{Config, KubeVersion};
 use crate::finding::{Code, Finding};
 use crate::policy::grant::{Grant, Reason};
-use crate::policy::podsec::{Level, NamespacePolicy, permits, strictest, version};
-use crate::policy::set::{Documents, PodPatch, Policy};
+use crate::policy::podsec::{Level, NamespacePolicy, admission, permits, strictest, told, version};
+use crate::policy::set::{Documents, PodPatch, Policy, PolicySet};
 
 /// The specs of one workload that were admitted.
 #[derive(Default)]
@@ -43,33 +44,87 @@ impl<'a> Specs<'a> {
 }
 
 /// The strictest level that every observed pod of a namespace satisfies; `None` without evidence. Adds a patch for every workload
-/// that keeps the namespace below `restricted`. The level is pinned to the target version, or to the newest one whose checks are
-/// known, where the target is newer.
+/// that keeps the namespace below `restricted`, and what would hold the others where a few do so. The level is pinned to the target
+/// version, or to the newest one whose checks are known, where the target is newer.
 pub fn policy(
-    identity: &Identity,
-    seen: &IdentityProfile,
+    (identity, seen): (&Identity, &IdentityProfile),
+    profile: &Profile,
     config: &Config,
-    patches: &mut Vec<PodPatch>,
+    set: &mut PolicySet,
     findings: &mut Vec<Finding>,
 ) -> Option<Policy> {
     let (Home::Cluster(cluster), Name::Namespace(namespace)) = (&identity.home, &identity.name) else { return None };
     let workloads = workloads(seen);
     let version = config.kubernetes.min(version::NEWEST);
-    let pods = || workloads.values().flat_map(Specs::best);
-    let Some(level) = pods().map(|pod| strictest(version, pod)).min() else {
+    let pods: Vec<&Pod> = workloads.values().flat_map(Specs::best).copied().collect();
+    let Some(shown) = pods.iter().map(|pod| strictest(version, pod)).min() else {
         findings.push(no_evidence(identity, &workloads));
         return None;
     };
+    let mut patched = BTreeMap::new();
     for (workload, specs) in &workloads {
         let patch = patch::patch((cluster, namespace), workload, specs.best(), &specs.all(), version);
+        if !specs.best().is_empty() {
+            patched.insert(*workload, (patch.level, patch.patched));
+        }
         if !patch.violations.is_empty() {
             findings.push(not_restricted(identity, &patch, version));
-            patches.push(patch);
+            set.pod_patches.push(patch);
         }
     }
+    let (held, lasting) = exception::lasting(&patched);
+    if !lasting.is_empty() {
+        let proposal = admission::proposal(cluster, namespace, version, &pods);
+        let advice = lasting.iter().filter_map(|(workload, level)| {
+            Some(exception::advice(identity, (workload, *level), workloads.get(workload)?.best(), held, proposal.as_ref()))
+        });
+        findings.extend(advice);
+        set.admission.extend(proposal);
+    }
+    let told = told(profile, cluster, namespace, version).filter(|told| told.level_max < shown);
+    let (level, reason) = match told {
+        None => (shown, Reason::Observed),
+        Some(told) => {
+            let why = format!("the API server wrote of a pod that no record shows whole: it violates {}", told.checks.join(", "));
+            let note = format!("{why}; the level is {} instead of {shown}", told.level_max);
+            findings.push(Finding::new(Code::PodUnseen, identity.to_string(), note));
+            (told.level_max, Reason::Assumed { why })
+        }
+    };
     let policy = NamespacePolicy { level, version };
-    let grants = permits(&policy).into_iter().map(|permit| Grant { permit, reason: Reason::Observed, generalization: None });
-    Some(Policy { grants: grants.collect(), documents: Documents::PodSecurity(policy) })
+    let grant = |permit| Grant { permit, reason: reason.clone(), generalization: None };
+    Some(Policy { grants: permits(&policy).into_iter().map(grant).collect(), documents: Documents::PodSecurity(policy) })
+}
+
+/// Namespaces of which only the API server's own words are known: it is said what these words come to.
+pub fn unseen(profile: &Profile, config: &Config, set: &PolicySet, findings: &mut Vec<Finding>) {
+    let version = config.kubernetes.min(version::NEWEST);
+    for ((cluster, namespace), violations) in &profile.inventory.pod_violations {
+        let identity = Identity::namespace(cluster, namespace);
+        if config.left_out(&identity).is_some() || set.policies.contains_key(&identity) {
+            continue;
+        }
+        let all: Vec<&str> = violations.iter().map(String::as_str).collect();
+        let at_most = match told(profile, cluster, namespace, version) {
+            Some(told) => format!("it is {} at most ({})", told.level_max, told.checks.join(", ")),
+            None => format!("nothing of it counts at {version}"),
+        };
+        let note = format!("no pod was seen whole, so no level is chosen; {at_most}; the API server wrote: {}", all.join("; "));
+        findings.push(Finding::new(Code::NoPodEvidence, identity.to_string(), note));
+    }
+}
+
+/// Everything that the API server told of pods in a namespace, as one.
+fn told(profile: &Profile, cluster: &str, namespace: &str, version: KubeVersion) -> Option<told::Told> {
+    let violations = profile.inventory.pod_violations.get(&(cluster.to_owned(), namespace.to_owned()))?;
+    let all = violations.iter().filter_map(|violation| told::read(version, violation));
+    all.reduce(|mut one, other| {
+        one.level_max = one.level_max.min(other.level_max);
+        one.checks.extend(other.checks);
+        one.checks.sort_unstable();
+        one.checks.dedup();
+        one
+    })
 }
 
 fn workloads(seen: &IdentityProfile) -> BTreeMap<&Workload, Specs<'_>> {

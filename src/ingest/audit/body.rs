@@ -25,6 +25,9 @@ const CONTROLLERS: &[(&str, &str, &str)] = &[
     ("batch", "cronjobs", "CronJob"),
 ];
 
+/// A template that nothing runs by itself: admission checks it as it checks a controller's.
+const POD_TEMPLATE: &str = "PodTemplate";
+
 /// An object that an event carries, and where it stood.
 pub(super) struct Body {
     pub(super) object: Value,
@@ -56,12 +59,23 @@ pub(super) fn controller_kind(resource: &KubeResource) -> Option<&'static str> {
     CONTROLLERS.iter().find(same).map(|(_, _, kind)| *kind)
 }
 
-/// Whether an event asks for a new pod or a new controller.
+/// The kind of a resource that holds a pod's template.
+fn template_kind(resource: &KubeResource) -> Option<&'static str> {
+    let template = resource.api_group.is_empty() && resource.resource == "podtemplates";
+    controller_kind(resource).or_else(|| template.then_some(POD_TEMPLATE))
+}
+
+/// Whether an event asks for a new pod, a new controller, or a new container in a pod. The other patches change pods only by way of
+/// new ones, which have events of their own.
 pub(super) fn creates_pods(event: &Event<'_>) -> bool {
-    let object = event.object.clone().or_else(|| event.uri.as_ref()?.resource());
-    event.verb == "create"
-        && !is_dry_run(event)
-        && object.is_some_and(|object| object.subresource.is_empty() && (is_pods(&object) || controller_kind(&object).is_some()))
+    let Some(object) = event.object.clone().or_else(|| event.uri.as_ref()?.resource()) else { return false };
+    let new = event.verb == "create" && object.subresource.is_empty() && (is_pods(&object) || controller_kind(&object).is_some());
+    let grown = adds_containers(&object) && matches!(event.verb.as_str(), "update" | "patch");
+    (new || grown) && !is_dry_run(event)
+}
+
+fn adds_containers(resource: &KubeResource) -> bool {
+    is_pods(resource) && resource.subresource == "ephemeralcontainers"
 }
 
 /// The pods that were admitted, or that Pod Security refused. Nothing where nothing was stored or no body is there.
@@ -69,7 +83,7 @@ pub(super) fn pods(event: &Event<'_>, resource: &KubeResource, outcome: Outcome)
     let (verb, subresource) = (event.verb.as_str(), resource.subresource.as_str());
     let is_pod = is_pods(resource)
         && matches!((verb, subresource), ("create" | "update", "") | ("create" | "update" | "patch", "ephemeralcontainers"));
-    let kind = controller_kind(resource)
+    let kind = template_kind(resource)
         .filter(|_| subresource.is_empty() && matches!(verb, "create" | "update" | "patch") && outcome == Outcome::Allowed);
     if is_dry_run(event) || !(is_pod || kind.is_some()) {
         return Vec::new();
@@ -120,9 +134,12 @@ pub(super) fn template_of(kind: &str, object: &Value, resource: &KubeResource) -
     if !metadata.owner_references.is_empty() {
         return None;
     }
-    let spec = object.get("spec")?;
-    let spec = if kind == "CronJob" { spec.get("jobTemplate")?.get("spec")? } else { spec };
-    let pod = pod::read(spec.get("template")?)?;
+    let holder = match kind {
+        POD_TEMPLATE => object,
+        "CronJob" => object.get("spec")?.get("jobTemplate")?.get("spec")?,
+        _ => object.get("spec")?,
+    };
+    let pod = pod::read(holder.get("template")?)?;
     let names = [metadata.name.as_str(), &resource.name, metadata.generate_name.trim_end_matches('-')];
     let name = names.into_iter().find(|name| !name.is_empty())?;
     Some((Workload { kind: kind.to_owned(), name: name.to_owned() }, pod::normal(pod)))

@@ -1,6 +1,6 @@
 //! A pod without what makes each replica unique, and the workload that it belongs to.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -27,10 +27,17 @@ const DECIDING_ANNOTATIONS: &[&str] = &[
     "prometheus.io/",
 ];
 
-/// Reads a pod or a template; `None` where it has no spec that can be read.
+/// Reads a pod or a template; `None` where it has no spec, or a known field of it has the wrong type.
 pub(super) fn read(object: &Value) -> Option<Pod> {
-    object.get("spec")?.as_object()?;
-    let pod = serde_json::from_value::<Pod>(object.clone()).ok()?;
+    let spec = object.get("spec")?.as_object()?;
+    let mut pod = Pod::from_json(object).ok()?;
+    // The account's older name; where both are set, the newer one wins.
+    // <https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/pod-v1/#PodSpec>
+    if pod.spec.service_account_name.is_empty()
+        && let Some(account) = spec.get("serviceAccount").and_then(Value::as_str)
+    {
+        account.clone_into(&mut pod.spec.service_account_name);
+    }
     (!pod.spec.containers.is_empty()).then_some(pod)
 }
 
@@ -44,9 +51,20 @@ pub(super) fn normal(mut pod: Pod) -> Pod {
         annotations: annotations.into_iter().filter(|(name, _)| deciding(name)).collect(),
         ..Metadata::default()
     };
+    keep_mounts_of_the_node(&mut pod);
     pod.spec.volumes.iter_mut().for_each(normal_volume);
     pod.spec.volumes.sort();
     pod
+}
+
+/// Where else volumes are mounted decides nothing, and names an injected token.
+fn keep_mounts_of_the_node(pod: &mut Pod) {
+    let spec = &mut pod.spec;
+    let of_node: BTreeSet<&str> =
+        spec.volumes.iter().filter(|volume| volume.sources.contains_key("hostPath")).map(|volume| volume.name.as_str()).collect();
+    for container in [&mut spec.containers, &mut spec.init_containers, &mut spec.ephemeral_containers].into_iter().flatten() {
+        container.volume_mounts.retain(|mount| of_node.contains(mount.name.as_str()));
+    }
 }
 
 /// Volumes that are named for one replica lose that name: an injected token, a claim of a stateful set.
@@ -103,6 +121,22 @@ pub(super) fn workload_of(metadata: &Metadata) -> Option<Workload> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_older_name_of_the_account_and_mounts_of_the_node_are_read() {
+        let read = |spec: &str| read(&serde_json::from_str(&format!(r#"{{"spec":{spec}}}"#)).expect(spec)).map(normal);
+        let account = |spec: &str| read(spec).map(|pod| pod.spec.service_account_name).unwrap_or_default();
+        assert_eq!(account(r#"{"containers":[{}],"serviceAccount":"old"}"#), "old");
+        assert_eq!(account(r#"{"containers":[{}],"serviceAccount":"old","serviceAccountName":"new"}"#), "new");
+        let mounts = r#"{"containers":[{"volumeMounts":[{"name":"token"},{"name":"logs","readOnly":true}]}],
+            "volumes":[{"name":"token","projected":{}},{"name":"logs","hostPath":{"path":"/var/log"}}]}"#;
+        let pod = read(mounts).expect("a pod");
+        let kept: Vec<_> =
+            pod.spec.containers[0].volume_mounts.iter().map(|mount| (mount.name.as_str(), mount.read_only)).collect();
+        assert_eq!(kept, [("logs", true)]);
+        // A field of the wrong type could look safe if it were left out.
+        assert_eq!(read(r#"{"containers":[{}],"hostNetwork":"true"}"#), None);
+    }
 
     #[test]
     fn owners_become_workloads() {

@@ -36,7 +36,7 @@ pub(super) fn decoded(event: &Event<'_>) -> Decoded {
                 pod_spec = pods.iter().any(|pod| pod.outcome == Outcome::Allowed);
                 asked.extend(pods);
                 facts = facts::of(event, resource, outcome);
-                facts.extend(facts::violation(event, resource, outcome));
+                facts.extend(facts::violation(event, resource, outcome).filter(|_| body::written(event).is_none()));
             }
             End::Observed(asked)
         }

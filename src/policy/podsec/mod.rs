@@ -1,12 +1,18 @@
 //! Pod Security Standards: levels, checks by version, and what a namespace's labels mean for a pod.
 //! <https://kubernetes.io/docs/concepts/security/pod-security-standards/>
 
+pub mod admission;
+mod cel;
 mod checks;
 mod defaults;
+pub mod told;
 pub mod version;
 mod visitor;
 
 use serde::{Deserialize, Serialize};
+
+pub use cel::{Uses, Variable};
+pub use checks::Condition;
 
 use crate::access::pod::Pod;
 use crate::config::KubeVersion;
@@ -43,15 +49,6 @@ impl Level {
     #[must_use]
     pub fn from_name(name: &str) -> Option<Level> {
         Level::STRICTEST_FIRST.into_iter().find(|level| level.name() == name)
-    }
-
-    /// The next stricter level; `restricted` is its own.
-    #[must_use]
-    pub const fn next_stricter(self) -> Level {
-        match self {
-            Level::Privileged => Level::Baseline,
-            Level::Baseline | Level::Restricted => Level::Restricted,
-        }
     }
 }
 
@@ -99,7 +96,7 @@ pub fn decide(policy: &NamespacePolicy, pod: &Pod) -> Decision {
 /// A version newer than [`version::NEWEST`] is judged by the checks of that one.
 #[must_use]
 pub fn violations(level: Level, version: KubeVersion, pod: &Pod) -> Vec<Violation> {
-    let pod = defaults::defaulted(pod);
+    let pod = defaults::defaulted(version, pod);
     checks::at(level, version).flat_map(|check| check(&pod)).collect()
 }
 

@@ -8,7 +8,7 @@ use super::change::Change;
 use crate::access::identity::is_object_name;
 use crate::access::pod::{Pod, Workload};
 use crate::config::KubeVersion;
-use crate::policy::podsec::{Level, Violation, violations};
+use crate::policy::podsec::{Level, Violation, strictest, violations};
 use crate::policy::set::PodPatch;
 
 /// What keeps a workload from `restricted` and how far a patch lifts it. `pods` are the specs that count, `all` those and less
@@ -26,6 +26,9 @@ pub(super) fn patch(
     let lifted = judged(pods.iter().map(|pod| violations(Level::Restricted, version, &change.applied(pod))));
     // A patch that lifts nothing is none.
     let shape = if change.is_empty() || lifted == found { None } else { shape(&workload.kind) };
+    let strictest_of = |pod: &dyn Fn(&Pod) -> Level| pods.iter().map(|one| pod(one)).min().unwrap_or(Level::Privileged);
+    let level = strictest_of(&|pod| strictest(version, pod));
+    let patched = if shape.is_some() { strictest_of(&|pod| strictest(version, &change.applied(pod))) } else { level };
     let (patch, assumed_fields, remaining) = match shape {
         Some((api_version, path)) => (
             Some(document(api_version, path, namespace, workload, &change)),
@@ -38,6 +41,8 @@ pub(super) fn patch(
         cluster: cluster.to_owned(),
         namespace: namespace.to_owned(),
         workload: workload.clone(),
+        level,
+        patched,
         violations: found,
         patch,
         assumed_fields,
@@ -55,6 +60,7 @@ fn shape(kind: &str) -> Option<(&'static str, &'static [&'static str])> {
     let template: &[&str] = &["spec", "template", "spec"];
     match kind {
         "Pod" => Some(("v1", &["spec"])),
+        "PodTemplate" => Some(("v1", &["template", "spec"])),
         "ReplicationController" => Some(("v1", template)),
         "Deployment" | "ReplicaSet" | "StatefulSet" | "DaemonSet" => Some(("apps/v1", template)),
         "Job" => Some(("batch/v1", template)),

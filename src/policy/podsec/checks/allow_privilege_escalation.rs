@@ -1,5 +1,6 @@
 //! allowPrivilegeEscalation: a process must not gain more privileges than its parent (set-user-ID programs).
 
+use super::super::cel::{self, Uses};
 use super::super::visitor::containers;
 use super::{Violation, on_windows};
 use crate::access::pod::Pod;
@@ -19,4 +20,13 @@ pub(super) fn since_8(pod: &Pod) -> Vec<Violation> {
 
 pub(super) fn since_25(pod: &Pod) -> Vec<Violation> {
     if on_windows(pod) { Vec::new() } else { since_8(pod) }
+}
+
+pub(super) fn uses(_: &Pod, uses: &mut Uses) {
+    uses.add("may escalate", "");
+}
+
+pub(super) fn cel(_: u32, uses: &Uses) -> Option<String> {
+    let condition = cel::everywhere("c.?securityContext.?allowPrivilegeEscalation.orValue(true) == false");
+    uses.is_empty().then(|| format!("variables.windows || ({condition})"))
 }

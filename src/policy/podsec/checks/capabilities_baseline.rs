@@ -1,5 +1,6 @@
 //! capabilities_baseline: a container may add back default capabilities (NET_RAW aside), no others.
 
+use super::super::cel::{self, Uses};
 use super::super::visitor::containers;
 use super::Violation;
 use crate::access::pod::Pod;
@@ -38,4 +39,24 @@ pub(super) fn added_beyond(pod: &Pod, check: &'static str, allowed: &[&str]) -> 
         }
     }
     violations
+}
+
+pub(super) fn uses(pod: &Pod, uses: &mut Uses) {
+    use_beyond(pod, ALLOWED, uses);
+}
+
+pub(super) fn cel(_: u32, uses: &Uses) -> Option<String> {
+    Some(add_only(ALLOWED, uses))
+}
+
+/// Every capability that is added and not on the list.
+pub(super) fn use_beyond(pod: &Pod, allowed: &[&str], uses: &mut Uses) {
+    let sets = containers(pod).filter_map(|place| place.container.security_context.capabilities.as_ref());
+    sets.flat_map(|set| &set.add).filter(|name| !allowed.contains(&name.as_str())).for_each(|name| uses.add("add", name));
+}
+
+/// The condition that no container adds anything else.
+pub(super) fn add_only(allowed: &[&str], uses: &Uses) -> String {
+    let names = cel::texts(allowed.iter().copied().chain(uses.values("add")));
+    cel::everywhere(&format!("c.?securityContext.?capabilities.?add.orValue([]).all(k, k in {names})"))
 }

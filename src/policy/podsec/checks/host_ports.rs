@@ -1,5 +1,6 @@
 //! hostPorts: a container must not take a port of the node.
 
+use super::super::cel::{self, Uses};
 use super::super::visitor::containers;
 use super::Violation;
 use crate::access::pod::Pod;
@@ -15,4 +16,14 @@ pub(super) fn since_0(pod: &Pod) -> Vec<Violation> {
         }
     }
     violations
+}
+
+pub(super) fn uses(pod: &Pod, uses: &mut Uses) {
+    let ports = containers(pod).flat_map(|place| &place.container.ports);
+    ports.filter(|port| port.host_port != 0).for_each(|port| uses.add("port", &port.host_port.to_string()));
+}
+
+pub(super) fn cel(_: u32, uses: &Uses) -> Option<String> {
+    let ports = std::iter::once("0").chain(uses.values("port")).collect::<Vec<_>>().join(", ");
+    Some(cel::everywhere(&format!("c.?ports.orValue([]).all(p, p.?hostPort.orValue(0) in [{ports}])")))
 }

@@ -1,5 +1,6 @@
 //! privileged: a container must not have all of the node's privileges.
 
+use super::super::cel::{self, Uses};
 use super::super::visitor::containers;
 use super::Violation;
 use crate::access::pod::Pod;
@@ -15,4 +16,12 @@ pub(super) fn since_0(pod: &Pod) -> Vec<Violation> {
             detail: "must not be true".to_owned(),
         })
         .collect()
+}
+
+pub(super) fn uses(_: &Pod, uses: &mut Uses) {
+    uses.add("privileged", "");
+}
+
+pub(super) fn cel(_: u32, uses: &Uses) -> Option<String> {
+    uses.is_empty().then(|| cel::everywhere("c.?securityContext.?privileged.orValue(false) == false"))
 }

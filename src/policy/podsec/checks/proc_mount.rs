@@ -1,5 +1,6 @@
 //! procMount: `/proc` stays masked; since 1.35 a pod in a user namespace may unmask it.
 
+use super::super::cel::{self, Uses};
 use super::super::visitor::containers;
 use super::{Violation, in_user_namespace};
 use crate::access::pod::Pod;
@@ -25,4 +26,20 @@ pub(super) fn unmasked(pod: &Pod, check: &'static str) -> Vec<Violation> {
         }
     }
     violations
+}
+
+pub(super) fn uses(pod: &Pod, uses: &mut Uses) {
+    let mounts = containers(pod).map(|place| place.container.security_context.proc_mount.as_str());
+    mounts.filter(|mount| !matches!(*mount, "" | "Default")).for_each(|mount| uses.add("mount", mount));
+}
+
+pub(super) fn cel(minor: u32, uses: &Uses) -> Option<String> {
+    let masked = masked(uses);
+    Some(if minor < 35 { masked } else { format!("variables.userNamespace || ({masked})") })
+}
+
+/// The condition that no container mounts `/proc` otherwise.
+pub(super) fn masked(uses: &Uses) -> String {
+    let mounts = cel::texts(std::iter::once("Default").chain(uses.values("mount")));
+    cel::everywhere(&format!("c.?securityContext.?procMount.orValue('Default') in {mounts}"))
 }

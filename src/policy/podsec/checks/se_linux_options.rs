@@ -1,17 +1,21 @@
 //! seLinuxOptions: only the container types of SELinux, and neither user nor role.
 
+use super::super::cel::{self, Uses};
 use super::super::visitor::containers;
 use super::Violation;
 use crate::access::pod::{Pod, SeLinuxOptions};
 
 pub(super) const ID: &str = "seLinuxOptions";
 
+const TYPES: &[&str] = &["", "container_t", "container_init_t", "container_kvm_t"];
+const TYPES_31: &[&str] = &["", "container_t", "container_init_t", "container_kvm_t", "container_engine_t"];
+
 pub(super) fn since_0(pod: &Pod) -> Vec<Violation> {
-    beyond(pod, &["", "container_t", "container_init_t", "container_kvm_t"])
+    beyond(pod, TYPES)
 }
 
 pub(super) fn since_31(pod: &Pod) -> Vec<Violation> {
-    beyond(pod, &["", "container_t", "container_init_t", "container_kvm_t", "container_engine_t"])
+    beyond(pod, TYPES_31)
 }
 
 fn beyond(pod: &Pod, types: &[&str]) -> Vec<Violation> {
@@ -33,4 +37,28 @@ fn beyond(pod: &Pod, types: &[&str]) -> Vec<Violation> {
         judge(&place.container.security_context.se_linux_options, &|rest| place.field(rest));
     }
     violations
+}
+
+pub(super) fn uses(pod: &Pod, uses: &mut Uses) {
+    let own = containers(pod).map(|place| &place.container.security_context.se_linux_options);
+    for options in own.chain(std::iter::once(&pod.spec.security_context.se_linux_options)).flatten() {
+        for (facet, value) in [("type", &options.r#type), ("user", &options.user), ("role", &options.role)] {
+            if !value.is_empty() {
+                uses.add(facet, value);
+            }
+        }
+    }
+}
+
+pub(super) fn cel(minor: u32, uses: &Uses) -> Option<String> {
+    let types = if minor < 31 { TYPES } else { TYPES_31 };
+    let list = |facet: &str, types: &[&'static str]| {
+        let beyond = uses.values(facet).filter(|value| !types.contains(value));
+        cel::texts(types.iter().copied().chain(beyond))
+    };
+    let lists = [("type", list("type", types)), ("user", list("user", &[""])), ("role", list("role", &[""]))];
+    Some(cel::of_pod_and_everywhere(|context| {
+        let each = lists.iter().map(|(field, list)| format!("{context}.?seLinuxOptions.?{field}.orValue('') in {list}"));
+        each.collect::<Vec<_>>().join(" && ")
+    }))
 }

@@ -1,5 +1,6 @@
 //! seccompProfile_baseline: seccomp must not be switched off: by annotation before 1.19, by field since.
 
+use super::super::cel::{self, Uses};
 use super::super::visitor::containers;
 use super::Violation;
 use crate::access::pod::{Pod, Profile};
@@ -48,4 +49,30 @@ pub(super) fn unsafe_profiles(pod: &Pod, check: &'static str) -> Vec<Violation> 
         judge(&place.container.security_context.seccomp_profile, &|rest| place.field(rest));
     }
     violations
+}
+
+pub(super) fn uses(pod: &Pod, uses: &mut Uses) {
+    use_unsafe(pod, uses);
+}
+
+pub(super) fn cel(_: u32, uses: &Uses) -> Option<String> {
+    Some(confined_or_unset(uses))
+}
+
+/// Every profile that does not confine.
+pub(super) fn use_unsafe(pod: &Pod, uses: &mut Uses) {
+    let own = containers(pod).map(|place| &place.container.security_context.seccomp_profile);
+    let all = own.chain(std::iter::once(&pod.spec.security_context.seccomp_profile)).flatten();
+    all.filter(|profile| !confines(profile)).for_each(|profile| uses.add("type", &profile.r#type));
+}
+
+/// The condition that no profile is set which does not confine.
+pub(super) fn confined_or_unset(uses: &Uses) -> String {
+    let types = types(uses);
+    cel::of_pod_and_everywhere(|context| format!("{context}.?seccompProfile.?type.orValue('RuntimeDefault') in {types}"))
+}
+
+/// The types that are allowed.
+pub(super) fn types(uses: &Uses) -> String {
+    cel::texts(["RuntimeDefault", "Localhost"].into_iter().chain(uses.values("type")))
 }

@@ -1,5 +1,6 @@
 //! sysctls: a pod may set only kernel parameters that stay inside it; the list grew by version.
 
+use super::super::cel::{self, Uses};
 use super::Violation;
 use crate::access::pod::Pod;
 
@@ -61,4 +62,15 @@ fn beyond(pod: &Pod, minor: u32) -> Vec<Violation> {
             detail: "is not among the safe ones".to_owned(),
         })
         .collect()
+}
+
+pub(super) fn uses(pod: &Pod, uses: &mut Uses) {
+    pod.spec.security_context.sysctls.iter().for_each(|sysctl| uses.add("sysctl", &sysctl.name));
+}
+
+pub(super) fn cel(minor: u32, uses: &Uses) -> Option<String> {
+    let safe: Vec<&str> = ALLOWED.iter().filter(|(since, _)| *since <= minor).flat_map(|(_, names)| *names).copied().collect();
+    let beyond = uses.values("sysctl").filter(|name| !safe.contains(name));
+    let names = cel::texts(safe.iter().copied().chain(beyond));
+    Some(format!("object.spec.?securityContext.?sysctls.orValue([]).all(s, s.name in {names})"))
 }

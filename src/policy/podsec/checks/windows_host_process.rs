@@ -1,5 +1,6 @@
 //! windowsHostProcess: a Windows container must not be a process of the node.
 
+use super::super::cel::{self, Uses};
 use super::super::visitor::containers;
 use super::Violation;
 use crate::access::pod::{Pod, WindowsOptions};
@@ -18,4 +19,13 @@ pub(super) fn since_0(pod: &Pod) -> Vec<Violation> {
         }
     }
     fields.into_iter().map(|field| Violation { check: ID, field, detail: "must not be true".to_owned() }).collect()
+}
+
+pub(super) fn uses(_: &Pod, uses: &mut Uses) {
+    uses.add("hostProcess", "");
+}
+
+pub(super) fn cel(_: u32, uses: &Uses) -> Option<String> {
+    let unset = |context: &str| format!("{context}.?windowsOptions.?hostProcess.orValue(false) == false");
+    uses.is_empty().then(|| cel::of_pod_and_everywhere(unset))
 }
