@@ -90,6 +90,14 @@ codes! {
     BodiesMissing = "bodies-missing", Warning;
     /// Audit records were truncated by the backend.
     BodiesTruncated = "bodies-truncated", Warning;
+    /// The platform left bodies of audit records out for their size.
+    BodiesLeftOut = "bodies-left-out", Warning;
+    /// Pods that acted were made before the recording began: what they are is not in it.
+    PodsOlder = "pods-older", Warning;
+    /// A cron job never ran while the log was recorded.
+    CronNotRun = "cron-not-run", Warning;
+    /// Pods were written without bodies into a namespace whose labels ask for no audit of them.
+    ViolationsHidden = "violations-hidden", Warning;
     /// Requests whose response was never recorded.
     ResponseMissing = "response-missing", Note;
     /// The recording spans few days: rare jobs may be absent.

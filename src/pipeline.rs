@@ -206,7 +206,7 @@ pub fn artifacts(
 /// What the recording could not show, as configuration weighs it.
 #[must_use]
 pub fn holes(profile: &Profile, source: &Source<'_>) -> Vec<Finding> {
-    let mut holes = with_expected(source.config, source.catalog, |expected| profile.coverage.holes(expected));
+    let mut holes = with_expected(profile, source.config, source.catalog, |expected| profile.coverage.holes(expected));
     if profile.ledger.observed == 0 {
         let note = "no record is an observed request, so nothing can be written or judged: name another input, or widen `--since` and `--until`";
         holes.push(Finding::new(Code::NothingObserved, "the log", note));
@@ -225,12 +225,12 @@ fn not_in_snapshot(policies: &PolicySet, snapshot: &Snapshot) -> Vec<Finding> {
 /// What is worth knowing of the recording and does not make a verdict incomplete.
 #[must_use]
 pub fn recording_remarks(profile: &Profile, source: &Source<'_>) -> Vec<Finding> {
-    let remarks = with_expected(source.config, source.catalog, |expected| profile.coverage.remarks(expected));
+    let remarks = with_expected(profile, source.config, source.catalog, |expected| profile.coverage.remarks(expected));
     finding::arrange(remarks, &source.config.findings)
 }
 
 /// Calls `look` with what a complete recording is held against.
-fn with_expected<T>(config: &Config, catalog: &Catalog, look: impl FnOnce(&Expected<'_>) -> T) -> T {
+fn with_expected<T>(profile: &Profile, config: &Config, catalog: &Catalog, look: impl FnOnce(&Expected<'_>) -> T) -> T {
     let data_services: Vec<&str> = catalog.rules().data_services().collect();
     look(&Expected {
         data_events: data_events::embedded(),
@@ -238,6 +238,7 @@ fn with_expected<T>(config: &Config, catalog: &Catalog, look: impl FnOnce(&Expec
         days_min: config.days_min,
         must_hold: &config.must_hold,
         last_uses: &config.last_uses,
+        inventory: &profile.inventory,
         judged: &|identity| config.left_out(identity).is_none(),
     })
 }
@@ -245,7 +246,7 @@ fn with_expected<T>(config: &Config, catalog: &Catalog, look: impl FnOnce(&Expec
 /// Whom the recording was blind for, and the event selectors that would end it.
 #[must_use]
 pub fn sight(profile: &Profile, config: &Config, catalog: &Catalog) -> Sight {
-    with_expected(config, catalog, |expected| Sight::of(&profile.coverage, expected))
+    with_expected(profile, config, catalog, |expected| Sight::of(&profile.coverage, expected))
 }
 
 /// Findings about the reading itself.

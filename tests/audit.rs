@@ -3,7 +3,7 @@
 #![cfg(test)]
 
 use serde_json::{Value, json};
-use tightfit::access::coverage::Sighting;
+use tightfit::access::coverage::{AuditSighting, Bodies, Reach, Sighting, Wrote};
 use tightfit::access::inventory::Fact;
 use tightfit::access::observation::{Basis, Outcome, Reject, Undecided};
 use tightfit::access::pod::{PodBasis, PodRequest};
@@ -52,6 +52,11 @@ fn pods(decoded: &Decoded) -> Vec<(PodRequest, Outcome)> {
         Request::Kube(_) | Request::Aws(_) => None,
     };
     asked.iter().filter_map(|asked| pod(&asked.request).map(|pod| (pod, asked.outcome))).collect()
+}
+
+fn sighted(decoded: &Decoded) -> &AuditSighting {
+    let Some(Sighting::Audit(sighting)) = &decoded.sighting else { panic!("{:?}", decoded.sighting) };
+    sighting
 }
 
 fn pod_ref(name: &str, subresource: &str) -> Value {
@@ -201,8 +206,8 @@ fn a_dry_run_counts_and_shows_nothing() {
     assert_eq!((pods(&dry).len(), dry.facts.len()), (0, 0));
     assert!(matches!(&dry.end, End::Observed(asked) if asked.len() == 1));
     let wet = decoded(&event("create", "/api/v1/namespaces/shop/pods?fieldManager=kubectl", more));
-    assert_eq!((pods(&wet).len(), wet.facts.len()), (1, 1));
-    assert!(matches!(wet.sighting, Some(Sighting::Audit { pod_write: true, pod_spec: true, read: false, .. })));
+    assert_eq!((pods(&wet).len(), wet.facts.len()), (1, 2), "the workload, and the pod that belongs to it");
+    assert!(matches!(sighted(&wet), AuditSighting { wrote: Wrote::Pod, reach: Reach::Write, .. }));
 }
 
 /// Trap 6 and law 2: what Pod Security refused is a pod that was refused, and its writer was authorized.
@@ -219,7 +224,7 @@ fn pod_security_refuses_a_pod_and_not_the_request() {
     let decoded = decoded(&event);
     assert_eq!(pods(&decoded)[0].0.basis, PodBasis::Request);
     assert_eq!(decoded.facts, []);
-    assert!(matches!(decoded.sighting, Some(Sighting::Audit { pod_write: false, .. })));
+    assert!(matches!(sighted(&decoded), AuditSighting { wrote: Wrote::Other, .. }));
 }
 
 /// Trap 9: a volume without a source stays without one; whoever judges applies the platform's default.
@@ -355,12 +360,14 @@ fn facts_come_from_what_was_written_or_listed() {
 
 #[test]
 fn cut_bodies_are_said() {
-    for more in [
-        json!({"annotations": {"audit.k8s.io/truncated": "true", "authorization.k8s.io/decision": "allow"}}),
-        json!({"requestObject": "skipped-too-big-size-object"}),
+    for (more, expected) in [
+        (json!({"annotations": {"audit.k8s.io/truncated": "true", "authorization.k8s.io/decision": "allow"}}), Bodies::Cut),
+        (json!({"requestObject": "skipped-too-big-size-object"}), Bodies::LeftOut),
+        (json!({}), Bodies::AsLevel),
     ] {
         let decoded = decoded(&event("create", "/api/v1/namespaces/shop/pods", more));
-        assert!(matches!(decoded.sighting, Some(Sighting::Audit { truncated: true, pod_write: true, pod_spec: false, .. })));
+        let AuditSighting { bodies, wrote, .. } = sighted(&decoded);
+        assert_eq!((*bodies, wrote), (expected, &Wrote::PodWithoutSpec("shop".to_owned())));
     }
 }
 
@@ -395,8 +402,9 @@ fn gke_status_is_grpc_and_bodies_are_read() {
     let mut checked = entry(json!({"code": 7}), json!({}));
     checked["protoPayload"]["authorizationInfo"] = json!([{"permission": "a", "granted": true}, {"permission": "b"}]);
     assert_eq!(asked(&checked), [format!("{who} = Refused")]);
-    let sighted = decoded(&entry(json!({}), json!({}))).sighting;
-    assert!(matches!(sighted, Some(Sighting::Audit { level, .. }) if level.is_empty()));
+    checked["protoPayload"]["authorizationInfo"] = json!([{"permission": "a", "granted": true}]);
+    assert_eq!(asked(&checked), [format!("{who} = Failed")], "a 403 behind an allowed check is not RBAC's");
+    assert_eq!(sighted(&decoded(&entry(json!({}), json!({})))).level, "");
 }
 
 #[test]

@@ -32,6 +32,7 @@ fn verdict(identity: &Identity, documents: Documents, asked: &[(Request, &[Strin
             outcome: *outcome,
             time: "2026-11-21T00:00:00Z".parse().unwrap(),
             issued_to: "",
+            allowed_by: "",
             id: "",
             origin: Origin { file: "f", record: number },
         }]));

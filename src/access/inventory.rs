@@ -56,6 +56,20 @@ pub enum Fact {
         /// Where `pod` was read from.
         basis: PodBasis,
     },
+    /// A pod belongs to a workload.
+    PodOwner {
+        /// The pod.
+        place: Place,
+        /// What owns it in the end.
+        workload: Workload,
+    },
+    /// A cron job and when it is due.
+    Schedule {
+        /// The cron job.
+        place: Place,
+        /// Its schedule as written; hostile text.
+        schedule: String,
+    },
     /// A Service.
     Service {
         /// Where it stands.
@@ -130,6 +144,12 @@ pub struct Inventory {
     /// Workloads. A list of pairs on the wire, since JSON keys are texts.
     #[serde(with = "pairs")]
     pub workloads: BTreeMap<(Place, String), WorkloadSeen>,
+    /// Pods and what owns them; a name that was used again keeps the first owner in order.
+    #[serde(default, with = "pairs")]
+    pub pod_owners: BTreeMap<Place, Workload>,
+    /// Cron jobs that are not suspended, and when they are due; of several schedules the first in order.
+    #[serde(default, with = "pairs")]
+    pub schedules: BTreeMap<Place, String>,
     /// Services: selector and ports.
     #[serde(with = "pairs")]
     pub services: BTreeMap<Place, (BTreeMap<String, String>, Vec<ServicePort>)>,
@@ -160,6 +180,12 @@ impl Inventory {
                 let place = Place { cluster: cluster.clone(), namespace: namespace.clone(), name: workload.name.clone() };
                 let seen = WorkloadSeen { pod: (**pod).clone(), basis: *basis };
                 keep_greatest(&mut self.workloads, (place, workload.kind.clone()), seen, |seen| (seen.basis, seen.pod.clone()));
+            }
+            Fact::PodOwner { place, workload } => {
+                keep_greatest(&mut self.pod_owners, place.clone(), workload.clone(), |owner| std::cmp::Reverse(owner.clone()));
+            }
+            Fact::Schedule { place, schedule } => {
+                keep_greatest(&mut self.schedules, place.clone(), schedule.clone(), |text| std::cmp::Reverse(text.clone()));
             }
             Fact::Service { place, selector, ports } => {
                 keep_greatest(&mut self.services, place.clone(), (selector.clone(), ports.clone()), Clone::clone);
@@ -203,6 +229,10 @@ impl Inventory {
             pod: Box::new(seen.pod.clone()),
             basis: seen.basis,
         });
+        let owners =
+            self.pod_owners.iter().map(|(place, workload)| Fact::PodOwner { place: place.clone(), workload: workload.clone() });
+        let schedules =
+            self.schedules.iter().map(|(place, schedule)| Fact::Schedule { place: place.clone(), schedule: schedule.clone() });
         let services = self.services.iter().map(|(place, (selector, ports))| Fact::Service {
             place: place.clone(),
             selector: selector.clone(),
@@ -236,7 +266,16 @@ impl Inventory {
                 violation: violation.clone(),
             })
         });
-        workloads.chain(services).chain(ingresses).chain(namespaces).chain(roles).chain(violations).chain(keys).chain(aliases)
+        workloads
+            .chain(owners)
+            .chain(schedules)
+            .chain(services)
+            .chain(ingresses)
+            .chain(namespaces)
+            .chain(roles)
+            .chain(violations)
+            .chain(keys)
+            .chain(aliases)
     }
 
     /// Takes in another inventory.

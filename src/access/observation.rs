@@ -48,8 +48,11 @@ pub struct Observation<'a> {
     pub outcome: Outcome,
     /// When it was asked.
     pub time: Timestamp,
-    /// To what the platform says it issued the credentials (an instance, a function), by ARN; empty where it says nothing.
+    /// To what the platform says it issued the credentials: an instance or a function by ARN, a pod as `pod/NAMESPACE/NAME`; empty
+    /// where it says nothing.
     pub issued_to: &'a str,
+    /// Which binding allowed it, in RBAC's own words (see [`super::kube::AllowedBy`]); empty where nothing says so.
+    pub allowed_by: &'a str,
     /// eventID or auditID; empty where there is none.
     pub id: &'a str,
     /// Where the record stood.

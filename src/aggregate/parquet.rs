@@ -130,6 +130,7 @@ mod tests {
             outcome,
             time: jiff::Timestamp::from_second(1_700_000_000 + i64::try_from(number).unwrap() * 400_000).unwrap(),
             issued_to: "",
+            allowed_by: "",
             id: &id,
             origin: Origin { file: "f", record: number },
         };

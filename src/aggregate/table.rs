@@ -12,6 +12,7 @@ use crate::access::days::Days;
 use crate::access::evidence::{EventRef, Evidence};
 use crate::access::identity::Identity;
 use crate::access::inventory::Fact;
+use crate::access::kube::REASON_KEY;
 use crate::access::observation::{Basis, Observation, Outcome, Record, Sink};
 use crate::access::profile::{IdentityProfile, Profile, Seen, Tally, Values};
 use crate::access::request::RequestKey;
@@ -83,6 +84,10 @@ impl Aggregator {
         }
         for (key, values) in observation.request.context().into_iter().flatten() {
             cell.tally.context.entry(key.clone()).or_default().merge(&Values::of(values.iter().cloned()));
+        }
+        if !observation.allowed_by.is_empty() {
+            let reasons = cell.tally.context.entry(REASON_KEY.to_owned()).or_default();
+            reasons.merge(&Values::of([observation.allowed_by.to_owned()]));
         }
         if !observation.issued_to.is_empty() {
             cell.tally.issued_to.merge(&Values::of([observation.issued_to.to_owned()]));
@@ -200,6 +205,7 @@ mod tests {
             outcome: Outcome::Allowed,
             time: Timestamp::UNIX_EPOCH,
             issued_to: "",
+            allowed_by: "",
             id: "",
             origin: Origin { file: "f", record: 1 },
         }]));

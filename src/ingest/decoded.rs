@@ -17,8 +17,10 @@ pub struct Decoded {
     pub stage: Stage,
     /// When it was asked; `None` where the record ended before its time was read.
     pub time: Option<Timestamp>,
-    /// To what the platform says it issued the credentials, by ARN; empty where it says nothing.
+    /// To what the platform says it issued the credentials, as [`crate::access::observation::Observation::issued_to`] has it; empty where it says nothing.
     pub issued_to: String,
+    /// Which binding allowed what the record states, in RBAC's own words; empty where nothing says so.
+    pub allowed_by: String,
     /// How it ends, duplicates and stages aside.
     pub end: End,
     /// What it shows to exist.
@@ -116,6 +118,7 @@ impl Decoded {
             stage: Stage::Whole,
             time: None,
             issued_to: String::new(),
+            allowed_by: String::new(),
             end: End::Rejected { reject, detail },
             facts: Vec::new(),
             sighting: None,

@@ -116,9 +116,9 @@ impl Once {
     }
 
     fn cluster(&mut self, decoded: &Decoded) -> Option<u32> {
-        let Some(Sighting::Audit { cluster, .. }) = &decoded.sighting else { return None };
-        let place = self.clusters.iter().position(|known| known == cluster).unwrap_or_else(|| {
-            self.clusters.push(cluster.clone());
+        let Some(Sighting::Audit(sighting)) = &decoded.sighting else { return None };
+        let place = self.clusters.iter().position(|known| *known == sighting.cluster).unwrap_or_else(|| {
+            self.clusters.push(sighting.cluster.clone());
             self.clusters.len() - 1
         });
         u32::try_from(place).ok()

@@ -7,7 +7,7 @@ use std::sync::{Condvar, Mutex, PoisonError};
 use jiff::Timestamp;
 
 use crate::access::ledger::{FileFault, FileLedger};
-use crate::access::observation::{Observation, Origin, Record, Reject, Sink, Skip};
+use crate::access::observation::{Basis, Observation, Origin, Record, Reject, Sink, Skip};
 use crate::catalog::Catalog;
 use crate::config::Pattern;
 
@@ -253,6 +253,8 @@ fn record_of<'a>(decoded: &'a Decoded, origin: Origin<'a>) -> Record<'a> {
                 outcome: asked.outcome,
                 time,
                 issued_to: &decoded.issued_to,
+                // The binding served the request itself, not what follows from it.
+                allowed_by: if asked.basis == Basis::Stated { &decoded.allowed_by } else { "" },
                 id: &decoded.id,
                 origin,
             };

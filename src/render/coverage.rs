@@ -1,16 +1,16 @@
 //! Coverage as files and as a part of the report: whom the recording was blind for, and the event selectors that end it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::RenderError;
 use super::markdown::{block, code, words};
 use super::redact::Detail;
+use super::{RenderError, Templates};
 use crate::access::blind::{Blind, Expected, Strength};
 use crate::access::coverage::Coverage;
 use crate::access::selector::{self, EventSelector, Plan, Scope};
-use crate::artifact::Artifact;
+use crate::artifact::{self, Artifact};
 
 /// Selectors longer than this, in bytes, stand in their file alone.
 const BODY_BYTES_MAX: usize = 6_000;
@@ -44,6 +44,8 @@ pub struct Sight {
     pub blind: Vec<Row>,
     /// Selectors by account.
     pub plans: BTreeMap<String, Plan>,
+    /// Clusters that another audit policy would show more of, and the codes of the holes that it closes.
+    pub audits: BTreeMap<String, BTreeSet<&'static str>>,
 }
 
 /// Selectors of one account, as the report shows them.
@@ -64,7 +66,12 @@ impl Sight {
         let blind = coverage.blind(expected);
         let mut rows: Vec<(Strength, Row)> = blind.iter().map(|part| (part.strength, row(part))).collect();
         rows.sort_by_key(|(strength, _)| std::cmp::Reverse(*strength));
-        Sight { blind: rows.into_iter().map(|(_, row)| row).collect(), plans: selector::plan(&blind, expected.data_events) }
+        let audits = coverage.audit_policies(expected).into_iter().map(|(cluster, codes)| (cluster.to_owned(), codes));
+        Sight {
+            blind: rows.into_iter().map(|(_, row)| row).collect(),
+            plans: selector::plan(&blind, expected.data_events),
+            audits: audits.collect(),
+        }
     }
 
     /// The selectors for the report.
@@ -76,6 +83,30 @@ impl Sight {
             Block { account: code(account), says: says(account, plan), body }
         };
         self.plans.iter().map(block_of).collect()
+    }
+}
+
+/// The audit policy of a cluster, as the report names it.
+#[derive(Debug, Serialize)]
+pub struct AuditPolicy {
+    /// The cluster; safe Markdown.
+    pub cluster: String,
+    /// Where the policy stands; safe Markdown.
+    pub path: String,
+    /// The codes of the holes that it closes.
+    pub closes: String,
+}
+
+impl Sight {
+    /// The audit policies for the report.
+    #[must_use]
+    pub fn audit_policies(&self) -> Vec<AuditPolicy> {
+        let policy = |(cluster, codes): (&String, &BTreeSet<&'static str>)| AuditPolicy {
+            cluster: code(cluster),
+            path: code(&audit_path(cluster)),
+            closes: codes.iter().map(|name| code(name)).collect::<Vec<_>>().join(", "),
+        };
+        self.audits.iter().map(policy).collect()
     }
 }
 
@@ -123,6 +154,11 @@ fn paths(account: &str) -> [String; 2] {
     ["event-selectors.json", "event-selectors.known.json"].map(|file| format!("coverage/{account}/{file}"))
 }
 
+/// Where the audit policy of a cluster stands.
+fn audit_path(cluster: &str) -> String {
+    format!("coverage/{}/audit-policy.yaml", artifact::path(&[cluster]))
+}
+
 fn says(account: &str, plan: &Plan) -> String {
     let [whole, known] = paths(account);
     let scope = match plan.scope {
@@ -147,11 +183,12 @@ fn says(account: &str, plan: &Plan) -> String {
     says
 }
 
-/// The selectors of each account, ready to paste. They carry no counts: they depend on what was seen alone.
+/// The selectors of each account and the audit policy of each cluster, ready to paste. They carry no counts: they depend on what was
+/// seen alone.
 ///
 /// # Errors
-/// When they cannot be spelled as JSON.
-pub fn artifacts(sight: &Sight) -> Result<Vec<Artifact>, RenderError> {
+/// When selectors cannot be spelled as JSON, or a user's template is broken.
+pub fn artifacts(sight: &Sight, templates: &Templates) -> Result<Vec<Artifact>, RenderError> {
     let mut artifacts = Vec::new();
     for (account, plan) in &sight.plans {
         let [whole, known] = paths(account);
@@ -161,6 +198,10 @@ pub fn artifacts(sight: &Sight) -> Result<Vec<Artifact>, RenderError> {
             let body = spell(selectors).map_err(error)?;
             artifacts.push(Artifact { path, body });
         }
+    }
+    for (cluster, codes) in &sight.audits {
+        let body = templates.render("coverage/audit-policy.yaml", &BTreeMap::from([("closes", codes)]))?;
+        artifacts.push(Artifact { path: audit_path(cluster), body });
     }
     Ok(artifacts)
 }

@@ -79,6 +79,7 @@ const EMBEDDED: &[(&str, &str)] = &[
     ("podsec/workload.patch.yaml", include_str!("../../templates/podsec/workload.patch.yaml")),
     ("rbac/rbac.yaml", include_str!("../../templates/rbac/rbac.yaml")),
     ("network/network-policy.yaml", include_str!("../../templates/network/network-policy.yaml")),
+    ("coverage/audit-policy.yaml", include_str!("../../templates/coverage/audit-policy.yaml")),
     ("report/report.md", include_str!("../../templates/report/report.md")),
 ];
 
@@ -201,7 +202,7 @@ pub fn artifacts(
     for proposal in &subject.policies.network {
         artifacts.extend(network::artifacts(proposal, templates)?);
     }
-    artifacts.extend(coverage::artifacts(subject.sight)?);
+    artifacts.extend(coverage::artifacts(subject.sight, templates)?);
     artifacts.push(evidence::artifact(subject.profile, detail)?);
     artifacts.push(report::artifact(subject, templates, detail)?);
     artifacts.push(verdict_file(subject, detail)?);

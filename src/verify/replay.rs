@@ -1,5 +1,6 @@
 //! The replay: every observation is asked again, of the documents instead of the platform.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use indexmap::{IndexMap, IndexSet};
@@ -193,6 +194,7 @@ impl<'a> Replay<'a> {
     pub fn profile(&mut self, profile: &Profile) {
         for (identity, part) in &profile.identities {
             let groups: Vec<String> = part.groups.iter().cloned().collect();
+            let part = rbac::target::profile(part, self.config.kubernetes);
             for (key, seen) in &part.requests {
                 if seen.is_assumed() && !self.config.assumed {
                     continue;
@@ -397,6 +399,18 @@ impl Replay<'_> {
             file: observation.origin.file.to_owned(),
             record: observation.origin.record,
         };
-        self.judge(observation.identity, observation.groups, observation.request, observation.outcome, 1, &[&event]);
+        let moved;
+        let request = match observation.request {
+            Request::Kube(request) => match rbac::target::asked(request, observation.basis, self.config.kubernetes) {
+                None => return,
+                Some(Cow::Borrowed(_)) => observation.request,
+                Some(Cow::Owned(asked)) => {
+                    moved = Request::Kube(asked);
+                    &moved
+                }
+            },
+            Request::Aws(_) | Request::Pod(_) => observation.request,
+        };
+        self.judge(observation.identity, observation.groups, request, observation.outcome, 1, &[&event]);
     }
 }

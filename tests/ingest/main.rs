@@ -70,8 +70,8 @@ impl Sink for Seen {
 
     fn sighting(&mut self, sighting: &Sighting) {
         self.sightings += 1;
-        if let Sighting::Audit { cluster, cluster_named, .. } = sighting {
-            self.clusters.insert(cluster.clone(), *cluster_named);
+        if let Sighting::Audit(sighting) = sighting {
+            self.clusters.insert(sighting.cluster.clone(), sighting.cluster_named);
         }
     }
 }

@@ -1,14 +1,16 @@
 //! What a recording could not have shown, as findings: a verdict over such a recording is incomplete.
 
+mod audit;
 mod trail;
 mod used;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::coverage::{AuditCoverage, Coverage, Span};
+use super::coverage::{Coverage, Span};
 use super::data_events::DataEvents;
 use super::days::Day;
 use super::identity::Identity;
+use super::inventory::Inventory;
 use super::last_accessed::LastUse;
 use crate::finding::{Code, Finding, Severity};
 pub use trail::{Blind, Cost, Strength};
@@ -40,6 +42,8 @@ pub struct Expected<'a> {
     pub must_hold: &'a MustHold,
     /// What AWS remembers beside the log; empty where nothing was given.
     pub last_uses: &'a [LastUse],
+    /// What the log showed to exist.
+    pub inventory: &'a Inventory,
     /// For whom policies are written: others are not told one by one.
     pub judged: &'a dyn Fn(&Identity) -> bool,
 }
@@ -59,13 +63,10 @@ impl Coverage {
         self.absent_holes(expected, &mut holes);
         used::holes(self, expected.last_uses, &mut holes);
         for (cluster, audit) in &self.audits {
-            audit_holes(cluster, audit, &mut holes);
+            holes.extend(audit::holes(cluster, audit, expected.inventory));
             gap_hole(&format!("cluster {cluster}"), &audit.span, audit.reads.saturating_add(audit.writes), &mut holes);
         }
-        for (cluster, count) in self.response_missing.iter().filter(|(_, count)| **count > 0) {
-            let note = "requests whose answer was never recorded are not decided: record the stage ResponseComplete";
-            holes.push(Finding::new(Code::ResponseMissing, cluster.clone(), note).counted(*count));
-        }
+        holes.extend(self.response_missing.keys().filter_map(|cluster| self.unanswered(cluster)));
         self.window_hole(expected.days_min, &mut holes);
         holes
     }
@@ -95,6 +96,25 @@ impl Coverage {
         self.unlogged(expected, &mut remarks);
         used::remarks(self, expected.last_uses, &mut remarks);
         remarks
+    }
+
+    fn unanswered(&self, cluster: &str) -> Option<Finding> {
+        let count = self.response_missing.get(cluster).filter(|count| **count > 0)?;
+        let note = "requests whose answer was never recorded are not decided: record the stage ResponseComplete";
+        Some(Finding::new(Code::ResponseMissing, cluster, note).counted(*count))
+    }
+
+    /// Clusters whose log has holes that an audit policy closes, and which kinds.
+    #[must_use]
+    pub fn audit_policies(&self, expected: &Expected<'_>) -> BTreeMap<&str, BTreeSet<&'static str>> {
+        // A form without levels (GKE) has no policy that anybody could set.
+        let own = self.audits.iter().filter(|(_, audit)| !audit.levels.keys().eq([""]));
+        let codes = own.map(|(cluster, audit)| {
+            let holes = audit::holes(cluster, audit, expected.inventory).into_iter().chain(self.unanswered(cluster));
+            let codes = holes.map(|hole| hole.code).filter(|code| audit::policy_closes(*code)).map(Code::name);
+            (cluster.as_str(), codes.collect::<BTreeSet<_>>())
+        });
+        codes.filter(|(_, codes)| !codes.is_empty()).collect()
     }
 
     fn window_hole(&self, days_min: u32, holes: &mut Vec<Finding>) {
@@ -204,25 +224,4 @@ fn gap_hole(about: &str, span: &Span, events: u64, holes: &mut Vec<Finding>) {
     let note =
         format!("no event on {}, though the other days hold many: logs are missing, or recording was off", runs.join(", "));
     holes.push(Finding::new(Code::RecordingGap, about, note).counted(u64::try_from(days).unwrap_or_default()));
-}
-
-fn audit_holes(cluster: &str, audit: &AuditCoverage, holes: &mut Vec<Finding>) {
-    let about = format!("cluster {cluster}");
-    if audit.reads == 0 {
-        let note = "no get, list or watch was recorded: what workloads read is unknown; on GKE switch Data Access logs on, on AKS use kube-audit";
-        holes.push(Finding::new(Code::ReadsMissing, about.clone(), note));
-    }
-    let bodiless = audit.pod_writes.saturating_sub(audit.pod_specs);
-    if bodiless > 0 {
-        let note = "writes of pods and controllers were recorded without their bodies: record pods, workloads, services and namespaces at level RequestResponse";
-        holes.push(Finding::new(Code::BodiesMissing, about.clone(), note).counted(bodiless));
-    }
-    if audit.pod_writes == 0 && !audit.levels.is_empty() && audit.levels.keys().all(|level| level == "Metadata") {
-        let note = "every event was recorded at level Metadata: pods, services and what Pod Security and network rules need are invisible; record pods, workloads, services and namespaces at level RequestResponse";
-        holes.push(Finding::new(Code::BodiesMissing, about.clone(), note));
-    }
-    if audit.truncated > 0 {
-        let note = "the backend cut bodies of large events: raise its size limit or exclude the noisy resources";
-        holes.push(Finding::new(Code::BodiesTruncated, about, note).counted(audit.truncated));
-    }
 }

@@ -2,6 +2,7 @@
 //!
 //! Invariant: adding sightings in any order, and merging any split, gives the same coverage.
 
+mod audit;
 mod trail;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::aws::Arn;
 use super::days::Days;
+pub use audit::{AuditCoverage, AuditSighting, Bodies, Reach, Wrote};
 pub use trail::{Aggregated, Capped, Counts, Touch, TrailChange, TrailCoverage, TrailSighting};
 
 /// What one record says about the recording itself.
@@ -33,47 +35,7 @@ pub enum Sighting {
         count: u64,
     },
     /// A Kubernetes audit event.
-    Audit {
-        /// When.
-        time: Timestamp,
-        /// The cluster.
-        cluster: String,
-        /// Whether the wrapper or an option named the cluster.
-        cluster_named: bool,
-        /// The audit level; empty where the form carries none (GKE).
-        level: String,
-        /// Whether the verb reads (get, list, watch).
-        read: bool,
-        /// Whether the backend cut the bodies.
-        truncated: bool,
-        /// Whether it is an RBAC-relevant request that created or changed a pod or a controller.
-        pod_write: bool,
-        /// Whether that one carried a pod spec.
-        pod_spec: bool,
-    },
-}
-
-/// What was seen of one cluster's audit log.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct AuditCoverage {
-    /// Whether any record's cluster was named (by its wrapper or by `--cluster`).
-    pub named: bool,
-    /// Whether any record named none.
-    pub unnamed: bool,
-    /// Events by audit level; the empty level is a form that carries none.
-    pub levels: BTreeMap<String, u64>,
-    /// Events that read.
-    pub reads: u64,
-    /// Events that write.
-    pub writes: u64,
-    /// Events whose bodies the backend cut.
-    pub truncated: u64,
-    /// Writes of pods and controllers.
-    pub pod_writes: u64,
-    /// Those that carried a spec.
-    pub pod_specs: u64,
-    /// When.
-    pub span: Span,
+    Audit(Box<AuditSighting>),
 }
 
 /// First and last time, and the days on which anything was seen. Empty means nothing was.
@@ -142,17 +104,7 @@ impl Coverage {
             Sighting::Aggregated { time, account, service, dimension, count } => {
                 slot(&mut self.trails, account).insert_aggregated(*time, service, dimension, *count);
             }
-            Sighting::Audit { time, cluster, cluster_named, level, read, truncated, pod_write, pod_spec } => {
-                let audit = self.audits.entry(cluster.clone()).or_default();
-                audit.named |= *cluster_named;
-                audit.unnamed |= !*cluster_named;
-                *audit.levels.entry(level.clone()).or_default() += 1;
-                *(if *read { &mut audit.reads } else { &mut audit.writes }) += 1;
-                audit.truncated += u64::from(*truncated);
-                audit.pod_writes += u64::from(*pod_write);
-                audit.pod_specs += u64::from(*pod_write && *pod_spec);
-                audit.span.insert(*time);
-            }
+            Sighting::Audit(sighting) => slot(&mut self.audits, &sighting.cluster).insert(sighting),
         }
     }
 
@@ -189,16 +141,7 @@ impl Coverage {
         self.accounts_mentioned.merge(&other.accounts_mentioned, |mine, theirs| *mine += theirs);
         self.regions_mentioned.merge(&other.regions_mentioned, |mine, theirs| *mine += theirs);
         for (cluster, audit) in &other.audits {
-            let mine = self.audits.entry(cluster.clone()).or_default();
-            mine.named |= audit.named;
-            mine.unnamed |= audit.unnamed;
-            add_counts(&mut mine.levels, &audit.levels);
-            mine.reads += audit.reads;
-            mine.writes += audit.writes;
-            mine.truncated += audit.truncated;
-            mine.pod_writes += audit.pod_writes;
-            mine.pod_specs += audit.pod_specs;
-            mine.span.merge(&audit.span);
+            slot(&mut self.audits, cluster).merge(audit);
         }
         add_counts(&mut self.response_missing, &other.response_missing);
         self.duplicate_ids.extend(other.duplicate_ids.iter().cloned());

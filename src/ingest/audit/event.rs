@@ -6,8 +6,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Deserializer};
 
 use super::uri::Uri;
+use crate::access::coverage::Bodies;
 use crate::access::identity::CLUSTER_UNNAMED;
-use crate::access::kube::KubeResource;
+use crate::access::kube::{AllowedBy, KubeResource, REASON_KEY};
 use crate::ingest::decoded::{Stage, Surround};
 use crate::ingest::members::Members;
 use crate::ingest::moment;
@@ -21,6 +22,7 @@ pub(super) const FIELDS: &[&str] = &[
     "verb",
     "user",
     "impersonatedUser",
+    "authenticationMetadata",
     "sourceIPs",
     "userAgent",
     "objectRef",
@@ -103,6 +105,14 @@ pub(super) struct Details {
     pub(super) kind: String,
 }
 
+/// How the request was authenticated, from 1.35.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct AuthenticationMetadata {
+    #[serde(deserialize_with = "or_default")]
+    impersonation_constraint: String,
+}
+
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 struct ObjectReference {
@@ -133,12 +143,16 @@ pub(super) struct Event<'a> {
     pub(super) uri: Option<Uri>,
     pub(super) user: User,
     pub(super) impersonated: Option<User>,
+    /// The verb of the constrained mode that let the impersonation through, such as `impersonate:user-info`; empty for the old one.
+    pub(super) constraint: String,
+    /// Which binding allowed it; kept only where it is RBAC's word and can be read.
+    pub(super) allowed_by: String,
     /// The resource as the event states it; names are not cleared yet.
     pub(super) object: Option<KubeResource>,
     pub(super) status: Status,
     pub(super) decision: Option<Decision>,
-    /// Whether the backend cut the bodies.
-    pub(super) truncated: bool,
+    /// What became of the bodies.
+    pub(super) bodies: Bodies,
     /// What Pod Security's audit mode wrote of this pod or controller; `None` where it found nothing or is not on.
     pub(super) violation: Option<String>,
     pub(super) request: Option<&'a str>,
@@ -182,6 +196,7 @@ pub(super) fn native<'a>(members: &Members<'a>, surround: &Surround) -> Result<E
     let body = |key| members.get(key).filter(|body| body.starts_with('{'));
     let skipped = |key| members.get(key) == Some(SKIPPED_BODY);
     let (cluster, cluster_named) = cluster_of(surround);
+    let authentication: AuthenticationMetadata = members.field("authenticationMetadata")?.unwrap_or_default();
     Ok(Event {
         id: members.field("auditID")?.unwrap_or_default(),
         stage: match stage.as_str() {
@@ -196,16 +211,29 @@ pub(super) fn native<'a>(members: &Members<'a>, surround: &Surround) -> Result<E
         uri: members.field::<String>("requestURI")?.as_deref().and_then(Uri::parse),
         user: members.field("user")?.unwrap_or_default(),
         impersonated: members.field::<User>("impersonatedUser")?.filter(|user| !user.username.is_empty()),
+        constraint: authentication.impersonation_constraint,
+        allowed_by: allowed_by(annotation(REASON_KEY)),
         object: members.field::<ObjectReference>("objectRef")?.and_then(resource_of),
         status: members.field("responseStatus")?.unwrap_or_default(),
         decision: annotation("authorization.k8s.io/decision").and_then(Decision::parse),
         violation: annotation("pod-security.kubernetes.io/audit-violations").map(str::to_owned),
-        truncated: annotation("audit.k8s.io/truncated") == Some("true") || skipped("requestObject") || skipped("responseObject"),
+        bodies: if skipped("requestObject") || skipped("responseObject") {
+            Bodies::LeftOut
+        } else if annotation("audit.k8s.io/truncated") == Some("true") {
+            Bodies::Cut
+        } else {
+            Bodies::AsLevel
+        },
         request: body("requestObject"),
         response: body("responseObject"),
         cluster,
         cluster_named,
     })
+}
+
+/// The reason of an allowed request, where it says which binding served it.
+pub(super) fn allowed_by(reason: Option<&str>) -> String {
+    reason.filter(|reason| AllowedBy::parse(reason).is_some()).unwrap_or_default().to_owned()
 }
 
 /// When the request came in; older versions wrote other fields.

@@ -15,6 +15,9 @@ use crate::access::pod::PodBasis;
 /// <https://docs.aws.amazon.com/eks/latest/userguide/associate-service-account-role.html>
 const ROLE_ANNOTATION: &str = "eks.amazonaws.com/role-arn";
 
+/// Longer schedules, in bytes, are none.
+const SCHEDULE_BYTES_MAX: usize = 200;
+
 /// Where an object stands and where it was read from.
 struct Scene<'a> {
     cluster: &'a str,
@@ -39,10 +42,9 @@ pub(super) fn of(event: &Event<'_>, resource: &KubeResource, outcome: Outcome) -
     }
     let Some(body) = body::written(event) else { return Vec::new() };
     let scene = Scene { cluster: &event.cluster, resource, basis: body.basis };
-    let mut facts: Vec<Fact> = match body.object.get("items").and_then(Value::as_array) {
-        Some(objects) => objects.iter().filter_map(|object| fact(&scene, object)).collect(),
-        None => fact(&scene, &body.object).into_iter().collect(),
-    };
+    let objects = body.object.get("items").and_then(Value::as_array).map_or(std::slice::from_ref(&body.object), Vec::as_slice);
+    let mut facts: Vec<Fact> = objects.iter().filter_map(|object| fact(&scene, object)).collect();
+    facts.extend(objects.iter().filter_map(|object| pod_owner(&scene, object).or_else(|| schedule(&scene, object))));
     facts.sort();
     facts.dedup();
     facts
@@ -80,6 +82,20 @@ fn fact(scene: &Scene<'_>, object: &Value) -> Option<Fact> {
         }
         _ => None,
     }
+}
+
+/// The pod by its name, which only the API server's own word gives where it was generated.
+fn pod_owner(scene: &Scene<'_>, object: &Value) -> Option<Fact> {
+    let (workload, _) = is_pods(scene.resource).then(|| pod_of(object, scene.resource)).flatten()?;
+    Some(Fact::PodOwner { place: place(scene, object)?, workload })
+}
+
+/// When a cron job is due; nothing for one that is suspended.
+fn schedule(scene: &Scene<'_>, object: &Value) -> Option<Fact> {
+    let spec = (controller_kind(scene.resource) == Some("CronJob")).then(|| object.get("spec")).flatten()?;
+    let suspended = spec.get("suspend").and_then(Value::as_bool) == Some(true);
+    let schedule = spec.get("schedule").and_then(Value::as_str).filter(|text| !suspended && text.len() <= SCHEDULE_BYTES_MAX)?;
+    Some(Fact::Schedule { place: place(scene, object)?, schedule: schedule.to_owned() })
 }
 
 fn workload_fact(

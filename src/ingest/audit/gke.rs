@@ -1,9 +1,10 @@
 //! GKE: an audit event as Cloud Logging keeps it. It has no groups, stage or level, and its status is gRPC's.
 //! <https://cloud.google.com/kubernetes-engine/docs/how-to/audit-logging>
 
-use super::event::{Decision, Event, Status, User, cluster_of};
+use super::event::{Decision, Event, Status, User, allowed_by, cluster_of};
 use super::uri::{Uri, resource_of};
-use crate::access::kube::KubeResource;
+use crate::access::coverage::Bodies;
+use crate::access::kube::{KubeResource, REASON_KEY};
 use crate::ingest::decoded::{Stage, Surround};
 use crate::ingest::members::Members;
 use crate::ingest::moment;
@@ -45,10 +46,12 @@ pub(super) fn event<'a>(members: &Members<'a>, surround: &Surround) -> Result<Op
         uri: if object.is_none() { Uri::parse(&format!("/{}", name.trim_start_matches('/'))) } else { None },
         user: User { username: caller.text("principalEmail").unwrap_or_default(), ..User::default() },
         impersonated: None,
+        constraint: String::new(),
+        allowed_by: allowed_by(labels.text(REASON_KEY).as_deref()),
         object,
         status: status(&payload)?,
         decision: decision.or_else(|| granted(&payload)),
-        truncated: false,
+        bodies: Bodies::AsLevel,
         violation: None,
         request: body("request"),
         response: body("response"),

@@ -9,9 +9,11 @@
 
 mod aks;
 mod body;
+mod carried;
 mod event;
 mod facts;
 mod gke;
+mod impersonate;
 mod outcome;
 mod pod;
 mod translate;

@@ -31,7 +31,22 @@ impl Event<'_> {
 
     /// Whether the impersonation itself was refused: then the request was never asked.
     pub(super) fn is_impersonation_refusal(&self) -> bool {
-        self.code() == Some(403) && self.impersonated.is_none() && self.status.message.contains(" cannot impersonate resource ")
+        self.code() == Some(403)
+            && self.impersonated.is_none()
+            && self.decision.is_none()
+            && self.refused_impersonation().is_some()
+    }
+
+    /// The verb of the impersonation that was refused: `impersonate`, or `impersonate:MODE` or `impersonate-on:MODE:VERB` of a
+    /// constrained one.
+    pub(super) fn refused_impersonation(&self) -> Option<&str> {
+        let (_, after) = self.status.message.split_once(" cannot impersonate")?;
+        let end = after.find(' ').filter(|end| after.get(*end..).is_some_and(|rest| rest.starts_with(" resource ")))?;
+        let mode = after.get(..end)?;
+        let whole = " cannot impersonate".len() + end;
+        let known = mode.is_empty() || mode.starts_with(':') || mode.starts_with("-on:");
+        let start = self.status.message.find(" cannot impersonate")?;
+        known.then(|| self.status.message.get(start + " cannot ".len()..start + whole))?
     }
 
     /// What the answer says; `None` where there is neither decision nor status.

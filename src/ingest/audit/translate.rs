@@ -1,11 +1,12 @@
 //! Translation: an event -> the requests that the API server's authorizers were asked.
 //! <https://kubernetes.io/docs/reference/access-authn-authz/authorization/>
 
+use super::body::is_pods;
 use super::event::{Event, User};
-use super::{body, facts};
-use crate::access::coverage::Sighting;
-use crate::access::identity::{Identity, Name};
-use crate::access::kube::{KubeRequest, KubeResource, KubeTarget};
+use super::{body, carried, facts, impersonate};
+use crate::access::coverage::{AuditSighting, Reach, Sighting, Wrote};
+use crate::access::identity::{Identity, Name, is_object_name};
+use crate::access::kube::{KubeRequest, KubeResource, KubeTarget, WEBSOCKET_CREATE, issued_to_pod};
 use crate::access::observation::{Basis, Outcome, Undecided};
 use crate::access::request::Request;
 use crate::ingest::decoded::{Asked, Decoded, End, Stage};
@@ -14,44 +15,89 @@ use crate::ingest::decoded::{Asked, Decoded, End, Stage};
 pub(super) fn decoded(event: &Event<'_>) -> Decoded {
     let target = target(event);
     let outcome = if event.stage == Stage::Received { Some(Outcome::Unknown) } else { event.outcome() };
-    let acting = event.impersonated.as_ref().unwrap_or(&event.user);
+    let acting = acting(event);
     let identity = (!acting.username.is_empty()).then(|| Identity::kube_user(&event.cluster, &acting.username));
     let mut facts = Vec::new();
-    let mut pod_spec = false;
     let end = match (identity, target, outcome) {
         (None, _, _) => undecided(Undecided::IdentityUnknown("no user".to_owned()), None),
         (identity, None, _) => undecided(Undecided::NotCarried("objectRef and requestURI".to_owned()), identity),
         (identity, _, None) => undecided(Undecided::ResponseMissing, identity),
-        (Some(_), Some(_), Some(outcome)) if event.is_impersonation_refusal() => {
-            End::Observed(vec![refused_impersonation(event, outcome)])
+        (Some(_), Some(target), Some(outcome)) if event.is_impersonation_refusal() => {
+            End::Observed(vec![impersonate::refused(event, &target, outcome)])
         }
         (Some(identity), Some(target), Some(outcome)) => {
             let asker = Asker { event, identity, groups: &acting.groups, outcome };
             let mut asked = asker.requests(&target);
-            asked.extend(impersonations(event));
+            asked.extend(impersonate::asked(event, &target));
             if let KubeTarget::Resource(resource) = &target
                 && event.stage != Stage::Received
             {
-                let pods = body::pods(event, resource, outcome);
-                pod_spec = pods.iter().any(|pod| pod.outcome == Outcome::Allowed);
-                asked.extend(pods);
+                asked.extend(body::pods(event, resource, outcome));
                 facts = facts::of(event, resource, outcome);
                 facts.extend(facts::violation(event, resource, outcome).filter(|_| body::written(event).is_none()));
             }
             End::Observed(asked)
         }
     };
-    let sighting = event.time.map(|time| Sighting::Audit {
-        time,
-        cluster: event.cluster.clone(),
-        cluster_named: event.cluster_named,
-        level: event.level.clone(),
-        read: matches!(event.verb.as_str(), "get" | "list" | "watch" | "head" | "options"),
-        truncated: event.truncated,
-        pod_write: outcome == Some(Outcome::Allowed) && body::creates_pods(event),
-        pod_spec,
+    let issued_to = issued_to(event);
+    let sighting = event.time.map(|time| {
+        Sighting::Audit(Box::new(AuditSighting {
+            time,
+            cluster: event.cluster.clone(),
+            cluster_named: event.cluster_named,
+            level: event.level.clone(),
+            reach: match event.verb.as_str() {
+                "watch" => Reach::Watch,
+                "get" | "list" | "head" | "options" => Reach::Read,
+                _ => Reach::Write,
+            },
+            bodies: event.bodies,
+            wrote: if outcome == Some(Outcome::Allowed) { wrote(event) } else { Wrote::Other },
+            pod: issued_to.clone(),
+        }))
     });
-    Decoded { id: event.id.clone(), stage: event.stage, time: event.time, issued_to: String::new(), end, facts, sighting }
+    Decoded {
+        id: event.id.clone(),
+        stage: event.stage,
+        time: event.time,
+        issued_to,
+        allowed_by: if outcome.is_some_and(|outcome| outcome != Outcome::Refused) {
+            event.allowed_by.clone()
+        } else {
+            String::new()
+        },
+        end,
+        facts,
+        sighting,
+    }
+}
+
+/// As whom the request was made.
+fn acting<'a>(event: &'a Event<'_>) -> &'a User {
+    event.impersonated.as_ref().unwrap_or(&event.user)
+}
+
+/// What an event that was allowed wrote.
+fn wrote(event: &Event<'_>) -> Wrote {
+    let Some(KubeTarget::Resource(resource)) = target(event) else { return Wrote::Other };
+    match body::creates_pods(event) {
+        true if body::written(event).is_some() => Wrote::Pod,
+        true => Wrote::PodWithoutSpec(resource.namespace),
+        // Whom no authorizer is asked about must hold nothing.
+        false if acting(event).groups.iter().any(|group| group == "system:masters") => Wrote::Other,
+        false if carried::lacks_body(event, &resource) => Wrote::RightsWithoutBody,
+        false => Wrote::Other,
+    }
+}
+
+/// The pod that a service account's bound token was issued to. Who impersonates can claim any pod, so nothing is said then.
+/// <https://kubernetes.io/docs/reference/access-authn-authz/service-accounts-admin/#bound-service-account-tokens>
+fn issued_to(event: &Event<'_>) -> String {
+    let own = Identity::kube_user(&event.cluster, &event.user.username).name;
+    let (None, Name::ServiceAccount { namespace, .. }) = (&event.impersonated, &own) else { return String::new() };
+    let name = event.user.extra.get("authentication.kubernetes.io/pod-name").map(Vec::as_slice);
+    let Some([name]) = name else { return String::new() };
+    issued_to_pod(namespace, name).filter(|_| is_object_name(name)).unwrap_or_default()
 }
 
 fn undecided(why: Undecided, identity: Option<Identity>) -> End {
@@ -91,20 +137,19 @@ impl Asker<'_> {
         let KubeTarget::Resource(resource) = target else {
             return vec![self.ask(verb, target.clone(), Basis::Stated, self.outcome)];
         };
-        let stated = KubeResource { name: self.name(resource), ..resource.clone() };
-        let mut asked = vec![self.ask(verb, KubeTarget::Resource(stated), Basis::Stated, self.outcome)];
+        let mut asked = vec![self.ask(verb, as_authorized(self.event, target), Basis::Stated, self.outcome)];
         let also = |rule: &str, outcome| {
             let basis = Basis::Implied(rule.to_owned());
             self.ask("create", KubeTarget::Resource(resource.clone()), basis, outcome)
         };
         let connects = matches!(resource.subresource.as_str(), "exec" | "attach" | "portforward");
-        if verb == "get" && connects && resource.resource == "pods" && self.outcome != Outcome::Refused {
+        if verb == "get" && connects && is_pods(resource) && self.outcome != Outcome::Refused {
             // `get` was authorized before `create` is asked, so a 403 that follows is the answer to `create`.
             let refused = self.event.code() == Some(403) && self.outcome == Outcome::Failed;
             let outcome = if refused { Outcome::Refused } else { self.outcome };
-            asked.push(also("a websocket exec is authorized as create too from Kubernetes 1.35", outcome));
+            asked.push(also(WEBSOCKET_CREATE, outcome));
         }
-        // Both checks are made with the name: <https://github.com/kubernetes/kubernetes/blob/v1.36.0/staging/src/k8s.io/apiserver/pkg/endpoints/handlers/patch.go>
+        // Both checks are made with the name (`createAuthorizerAttributes` of apiserver/pkg/endpoints/handlers/{patch,update}.go).
         if self.event.code() == Some(201) && self.outcome == Outcome::Allowed && resource.subresource.is_empty() {
             match verb {
                 "patch" => asked.push(also("a server-side apply that creates is authorized as create too", self.outcome)),
@@ -112,72 +157,32 @@ impl Asker<'_> {
                 _ => {}
             }
         }
+        if self.outcome == Outcome::Allowed && self.event.stage != Stage::Received {
+            let carried = carried::requests(self.event, resource);
+            asked
+                .extend(carried.into_iter().map(|(request, basis)| self.ask(&request.verb, request.target, basis, self.outcome)));
+        }
         asked
     }
+}
 
-    /// The name that the authorizer was given: events are completed later from bodies, requests are not.
-    /// <https://kubernetes.io/docs/reference/access-authn-authz/rbac/#referring-to-resources>
-    fn name(&self, resource: &KubeResource) -> String {
-        match (self.event.verb.as_str(), &self.event.uri) {
-            ("create", _) if resource.subresource.is_empty() => String::new(),
-            ("deletecollection", _) => String::new(),
-            ("list" | "watch", Some(uri)) if resource.subresource.is_empty() => uri.selected_name().unwrap_or_default(),
-            _ => resource.name.clone(),
+/// The name that the authorizer was given: events are completed later from bodies, requests are not.
+/// <https://kubernetes.io/docs/reference/access-authn-authz/rbac/#referring-to-resources>
+fn authorized_name(event: &Event<'_>, resource: &KubeResource) -> String {
+    match (event.verb.as_str(), &event.uri) {
+        ("create", _) if resource.subresource.is_empty() => String::new(),
+        ("deletecollection", _) => String::new(),
+        ("list" | "watch", Some(uri)) if resource.subresource.is_empty() => uri.selected_name().unwrap_or_default(),
+        _ => resource.name.clone(),
+    }
+}
+
+/// The target of an event as the authorizer was asked about it.
+pub(super) fn as_authorized(event: &Event<'_>, target: &KubeTarget) -> KubeTarget {
+    match target {
+        KubeTarget::NonResource(path) => KubeTarget::NonResource(path.clone()),
+        KubeTarget::Resource(resource) => {
+            KubeTarget::Resource(KubeResource { name: authorized_name(event, resource), ..resource.clone() })
         }
     }
-}
-
-/// What an impersonator was asked for before the request itself. The event carries the impersonated user only when all of it was
-/// allowed; groups that the API server adds by itself are not asked for.
-/// <https://kubernetes.io/docs/reference/access-authn-authz/authentication/#user-impersonation>
-fn impersonations(event: &Event<'_>) -> Vec<Asked> {
-    let Some(user) = event.impersonated.as_ref().filter(|_| !event.user.username.is_empty()) else { return Vec::new() };
-    let mut resources = Vec::new();
-    let mut add = |group: &str, resource: &str, subresource: &str, namespace: &str, name: &str| {
-        resources.push(KubeResource {
-            api_group: group.to_owned(),
-            resource: resource.to_owned(),
-            subresource: subresource.to_owned(),
-            namespace: namespace.to_owned(),
-            name: name.to_owned(),
-        });
-    };
-    let acting = Identity::kube_user(&event.cluster, &user.username).name;
-    let mut added = vec!["system:authenticated".to_owned(), "system:unauthenticated".to_owned()];
-    if let Name::ServiceAccount { namespace, name } = &acting {
-        add("", "serviceaccounts", "", namespace, name);
-        added.extend(["system:serviceaccounts".to_owned(), format!("system:serviceaccounts:{namespace}")]);
-    } else {
-        add("", "users", "", "", &user.username);
-    }
-    user.groups.iter().filter(|group| !added.contains(group)).for_each(|group| add("", "groups", "", "", group));
-    if !user.uid.is_empty() {
-        add("authentication.k8s.io", "uids", "", "", &user.uid);
-    }
-    for (key, values) in &user.extra {
-        values.iter().for_each(|value| add("authentication.k8s.io", "userextras", key, "", value));
-    }
-    resources.into_iter().map(|resource| impersonation(event, &event.user, resource, Outcome::Allowed)).collect()
-}
-
-fn impersonation(event: &Event<'_>, user: &User, resource: KubeResource, outcome: Outcome) -> Asked {
-    Asked {
-        identity: Identity::kube_user(&event.cluster, &user.username),
-        groups: user.groups.clone(),
-        request: Request::Kube(KubeRequest { verb: "impersonate".to_owned(), target: KubeTarget::Resource(resource) }),
-        basis: Basis::Implied("impersonation".to_owned()),
-        outcome,
-    }
-}
-
-/// The impersonator lacked the right: what was refused is the impersonation, and its object stands in the answer.
-fn refused_impersonation(event: &Event<'_>, outcome: Outcome) -> Asked {
-    let details = &event.status.details;
-    let resource = KubeResource {
-        api_group: details.group.clone(),
-        resource: if details.kind.is_empty() { "users".to_owned() } else { details.kind.clone() },
-        name: details.name.clone(),
-        ..KubeResource::default()
-    };
-    impersonation(event, &event.user, resource, if outcome == Outcome::Failed { Outcome::Refused } else { outcome })
 }

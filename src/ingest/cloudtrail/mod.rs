@@ -136,6 +136,7 @@ fn decode_trail(trail: &Trail, catalog: &Catalog) -> Decoded {
         stage: Stage::Whole,
         time: Some(trail.time),
         issued_to: trail.user.as_ref().map(|user| user.issued_to.clone()).unwrap_or_default(),
+        allowed_by: String::new(),
         sighting: Some(sighting::sighting(trail, &end, catalog)),
         end,
         facts,

@@ -1,8 +1,10 @@
-//! Kubernetes RBAC: what roles and bindings say (`model`), what they mean (`decide`), and what a cluster grants to everyone (`platform`).
+//! Kubernetes RBAC: what roles and bindings say (`model`), what they mean (`decide`), what a cluster grants to everyone
+//! (`platform`), and what the target version asks (`target`).
 
 mod decide;
 mod model;
 mod platform;
+pub mod target;
 
 pub use decide::{covers, decide, permits};
 pub use model::{

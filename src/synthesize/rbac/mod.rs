@@ -18,6 +18,7 @@ use crate::access::profile::IdentityProfile;
 use crate::config::Config;
 use crate::finding::{Code, Finding};
 use crate::policy::grant::{Grant, Permit};
+use crate::policy::rbac::target;
 use crate::policy::set::{Documents, Policy};
 
 use evidence::{Asked, Units};
@@ -27,6 +28,7 @@ const MASTERS: &str = "system:masters";
 
 /// The roles of a service account or user; `None` where nothing it did is evidence for a grant.
 pub fn policy(identity: &Identity, seen: &IdentityProfile, config: &Config, findings: &mut Vec<Finding>) -> Option<Policy> {
+    let seen = &*target::profile(seen, config.kubernetes);
     let about = identity.to_string();
     if let Some((code, note)) = beyond_rbac(identity, seen) {
         findings.push(Finding::new(code, about, note));
