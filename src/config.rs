@@ -14,12 +14,14 @@ use crate::finding::{Code, Severity};
 mod class;
 mod conditions;
 mod documents;
+mod kubernetes;
 mod sensitive;
 
 pub use class::Class;
 use class::RECOGNISED;
 pub use conditions::Conditions;
 pub use documents::{Attach, Documents, UncheckedDocuments};
+pub use kubernetes::{KubeVersion, Rbac, UncheckedKubernetes};
 
 /// What is wrong with settings.
 #[derive(Debug, thiserror::Error)]
@@ -140,6 +142,12 @@ pub struct UncheckedGeneralize {
     pub verb_families_min: Option<u64>,
     /// How many Kubernetes names of one resource become every name; at least 2.
     pub kube_names_min: Option<u64>,
+    /// How many namespaces become the whole cluster; at least 2. Off unless given.
+    pub kube_namespaces_min: Option<u64>,
+    /// Whether namespaces whose names a machine made become the whole cluster.
+    pub generated_namespaces: bool,
+    /// How many of `get`, `list`, `watch` become all three; at least 2. Off unless given.
+    pub kube_read_verbs_min: Option<u64>,
 }
 
 /// `[evidence]`.
@@ -150,14 +158,6 @@ pub struct UncheckedEvidence {
     pub failed: Option<bool>,
     /// Whether requests that leave no record, but must have been made beside one that does, are granted.
     pub assumed: Option<bool>,
-}
-
-/// `[kubernetes]`.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
-pub struct UncheckedKubernetes {
-    /// Minor version of production, such as `1.36`.
-    pub version: Option<String>,
 }
 
 /// `[coverage]`.
@@ -264,21 +264,12 @@ pub struct Generalize {
     pub verb_families_min: Option<u64>,
     /// Kubernetes names of one resource that become every name.
     pub kube_names_min: u64,
-}
-
-/// A Kubernetes minor version, such as 1.36.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct KubeVersion {
-    /// 1.
-    pub major: u32,
-    /// Such as 36.
-    pub minor: u32,
-}
-
-impl std::fmt::Display for KubeVersion {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "v{}.{}", self.major, self.minor)
-    }
+    /// Namespaces that become the whole cluster; `None` where that is not asked for.
+    pub kube_namespaces_min: Option<u64>,
+    /// Whether namespaces whose names a machine made become the whole cluster, as soon as `generated_names_min` were seen.
+    pub generated_namespaces: bool,
+    /// How many of `get`, `list`, `watch` become all three; `None` where that is not asked for.
+    pub kube_read_verbs_min: Option<u64>,
 }
 
 /// Settings as used.
@@ -304,6 +295,8 @@ pub struct Config {
     pub conditions: Conditions,
     /// The target cluster.
     pub kubernetes: KubeVersion,
+    /// How roles of clusters are written, and what stands beside them.
+    pub rbac: Rbac,
     /// Fewer days than this make the recording short.
     pub days_min: u32,
     /// Accounts and regions that must be in the recording.
@@ -334,17 +327,8 @@ fn at_least_two(key: &str, value: Option<u64>, default: u64) -> Result<u64, Conf
     }
 }
 
-/// `1.36` or `v1.36`.
-fn kube_version(text: &str) -> Result<KubeVersion, ConfigError> {
-    let parse = || {
-        let (major, minor) = text.trim_start_matches('v').split_once('.')?;
-        Some(KubeVersion { major: major.parse().ok()?, minor: minor.parse().ok()? })
-    };
-    parse().filter(|version| version.major == 1).ok_or_else(|| ConfigError::Value {
-        key: "kubernetes.version".to_owned(),
-        value: text.to_owned(),
-        expected: "a minor version such as `1.36`".to_owned(),
-    })
+fn optional(key: &str, value: Option<u64>) -> Result<Option<u64>, ConfigError> {
+    value.map(|value| at_least_two(key, Some(value), value)).transpose()
 }
 
 impl UncheckedConfig {
@@ -377,6 +361,7 @@ impl UncheckedConfig {
             }
             clusters.push((name.clone(), Pattern::new("clusters", glob)?));
         }
+        let (kubernetes, rbac) = self.kubernetes.check()?;
         Ok(Config {
             choose: Choose {
                 identities: patterns("choose.identities", &self.choose.identities)?,
@@ -400,13 +385,17 @@ impl UncheckedConfig {
                     .then(|| at_least_two("generalize.verb-families-min", self.generalize.verb_families_min, 3))
                     .transpose()?,
                 kube_names_min: at_least_two("generalize.kube-names-min", self.generalize.kube_names_min, 10)?,
+                kube_namespaces_min: optional("generalize.kube-namespaces-min", self.generalize.kube_namespaces_min)?,
+                generated_namespaces: self.generalize.generated_namespaces,
+                kube_read_verbs_min: optional("generalize.kube-read-verbs-min", self.generalize.kube_read_verbs_min)?,
             },
             sensitive: sensitive::patterns(&self.generalize.sensitive, self.generalize.sensitive_defaults.unwrap_or(true))?,
             documents: self.documents.check()?,
             failed_is_evidence: self.evidence.failed.unwrap_or(true),
             assumed: self.evidence.assumed.unwrap_or(true),
             conditions: self.conditions,
-            kubernetes: kube_version(self.kubernetes.version.as_deref().unwrap_or("1.36"))?,
+            kubernetes,
+            rbac,
             days_min: self.coverage.days_min.unwrap_or(14),
             must_hold: MustHold { accounts: self.coverage.accounts, regions: self.coverage.regions },
             last_uses: Vec::new(),
@@ -421,8 +410,12 @@ impl Config {
     /// What kind of identity this is: configured classes first, then the recognised ones, else a workload.
     #[must_use]
     pub fn class_of(&self, identity: &Identity) -> Class {
+        self.class_told(identity, Class::Workload)
+    }
+
+    fn class_told(&self, identity: &Identity, told: Class) -> Class {
         let matching = |(_, patterns): &&(Class, Vec<Pattern>)| patterns.iter().any(|pattern| pattern.matches_identity(identity));
-        self.classes.iter().find(matching).map_or(Class::Workload, |(class, _)| *class)
+        self.classes.iter().find(matching).map_or(told, |(class, _)| *class)
     }
 
     /// What was asked for by name and matches none of these identities; empty when everything was found.
@@ -445,6 +438,12 @@ impl Config {
     /// Why nothing is written for this identity; `None` when it is chosen.
     #[must_use]
     pub fn left_out(&self, identity: &Identity) -> Option<String> {
+        self.left_out_as(identity, None)
+    }
+
+    /// The same, where something else than its name told what an identity is, and in which words.
+    #[must_use]
+    pub fn left_out_as(&self, identity: &Identity, told: Option<(Class, String)>) -> Option<String> {
         match &identity.name {
             Name::AwsService(_) => return Some("an AWS service principal has no policy".to_owned()),
             Name::AwsAccount(_) => return Some("another account or an anonymous caller: its owner writes its policy".to_owned()),
@@ -475,7 +474,9 @@ impl Config {
         if !at_home {
             return Some("outside the chosen accounts or namespaces".to_owned());
         }
-        let class = self.class_of(identity);
-        (class != Class::Workload && !self.choose.classes.contains(&class)).then(|| format!("recognised as {}", class.name()))
+        let class = self.class_told(identity, told.as_ref().map_or(Class::Workload, |(class, _)| *class));
+        let words = told.filter(|(told, _)| *told == class).map(|(_, words)| format!(": {words}"));
+        (class != Class::Workload && !self.choose.classes.contains(&class))
+            .then(|| format!("recognised as {}{}", class.name(), words.unwrap_or_default()))
     }
 }

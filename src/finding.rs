@@ -146,6 +146,18 @@ codes! {
     NotInSnapshot = "not-in-snapshot", Warning;
     /// A file of the snapshot folder was not used.
     SnapshotUnread = "snapshot-unread", Warning;
+    /// A binding that production has gives what nothing in the recording used.
+    GrantUnused = "grant-unused", Note;
+    /// A binding that production has gives more than the recording used of it.
+    GrantWiderThanUsed = "grant-wider-than-used", Note;
+    /// What a binding named as surviving gives was not written again.
+    LeftToSurviving = "left-to-surviving", Note;
+    /// Roles stand in namespaces whose names a machine made.
+    GeneratedNamespace = "generated-namespace", Warning;
+    /// Users of one group each get a role of their own.
+    SharedGroup = "shared-group", Note;
+    /// Several workloads run as one service account.
+    SharedServiceAccount = "shared-service-account", Warning;
     /// A name holds characters that the target cannot carry.
     NameNotCarried = "name-not-carried", Warning;
 }

@@ -96,7 +96,7 @@ impl Source<'_> {
 
     fn snapshot(&self) -> Result<(Option<Snapshot>, Vec<Finding>), LoadError> {
         let Some(folder) = self.snapshot else { return Ok((None, Vec::new())) };
-        let (snapshot, findings) = load::snapshot::folder(folder)?;
+        let (snapshot, findings) = load::snapshot::folder(folder, &self.config.clusters)?;
         Ok((Some(snapshot), findings))
     }
 

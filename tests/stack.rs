@@ -173,7 +173,7 @@ fn a_snapshot_is_read_whole() {
         ("other.json", &json!({"x": 1})),
     ]);
     fs::write(folder.path().join("README.md"), "mine").unwrap();
-    let (read, findings) = snapshot::folder(folder.path()).unwrap();
+    let (read, findings) = snapshot::folder(folder.path(), &[]).unwrap();
     assert_eq!(findings.len(), 2, "{findings:?}");
     let bob = &read.principals[&Identity::parse(&format!("arn:aws:iam::{ACCOUNT}:user/team/bob")).unwrap()];
     assert_eq!((bob.documents.len(), bob.boundary.is_none()), (2, true));
@@ -185,7 +185,7 @@ fn a_snapshot_is_read_whole() {
 fn what_is_wrong_with_a_snapshot_is_said() {
     let open = details(&allow(&json!("*")));
     let error = |files: &[(&str, &Value)]| {
-        let mut error: &dyn std::error::Error = &snapshot::folder(folder_of(files).path()).unwrap_err();
+        let mut error: &dyn std::error::Error = &snapshot::folder(folder_of(files).path(), &[]).unwrap_err();
         let mut text = error.to_string();
         while let Some(source) = error.source() {
             text = format!("{text}: {source}");
@@ -204,7 +204,7 @@ fn what_is_wrong_with_a_snapshot_is_said() {
     assert!(with(&|all| all["RoleDetailList"][0]["AssumeRolePolicyDocument"] = json!("%7")).contains("trust policy of"));
     assert!(with(&|all| all["UserDetailList"] = json!("x")).contains("is not as it answers"));
     assert!(error(&[("x.json", &json!({}))]).contains("get-account-authorization-details > DIR/iam.json"));
-    assert!(snapshot::folder(Path::new("/nowhere")).unwrap_err().to_string().contains("is no folder"));
+    assert!(snapshot::folder(Path::new("/nowhere"), &[]).unwrap_err().to_string().contains("is no folder"));
     let targets = |change: &dyn Fn(&mut Value)| {
         let mut changed = organization(&json!("x"));
         change(&mut changed);

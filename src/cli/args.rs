@@ -103,9 +103,9 @@ pub(crate) struct Choose {
     /// Only this Kubernetes namespace (may be repeated)
     #[arg(long, value_name = "NAME", help_heading = "Choose")]
     pub(crate) namespace: Vec<String>,
-    /// Also write for identities recognised as this: human, ci, break-glass, system (may be repeated)
+    /// Also write for identities recognised as this: human, ci, break-glass, system, operator (may be repeated)
     #[arg(long, value_name = "CLASS", hide_possible_values = true, help_heading = "Choose",
-        value_parser = ["workload", "human", "ci", "break-glass", "system"])]
+        value_parser = ["workload", "human", "ci", "break-glass", "system", "operator"])]
     pub(crate) class: Vec<String>,
     #[command(flatten)]
     pub(crate) window: Window,

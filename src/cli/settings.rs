@@ -73,7 +73,7 @@ fn read(file: &Path) -> Result<UncheckedConfig> {
 }
 
 fn class_named(name: &str) -> Result<Class> {
-    let classes = [Class::Workload, Class::Human, Class::Ci, Class::BreakGlass, Class::System];
+    let classes = [Class::Workload, Class::Human, Class::Ci, Class::BreakGlass, Class::System, Class::Operator];
     let names: Vec<&str> = classes.iter().map(|class| class.name()).collect();
     let found = classes.iter().find(|class| class.name() == name).copied();
     found.ok_or_else(|| WrongValue(format!("`--class {name}`: expected one of {}", names.join(", "))).into())

@@ -16,6 +16,8 @@ pub enum Class {
     BreakGlass,
     /// A part of the platform: controllers, nodes, service-linked roles.
     System,
+    /// Its roles are reconciled by an operator's package or made anew by a Helm hook: what somebody else writes there is undone.
+    Operator,
 }
 
 impl Class {
@@ -28,6 +30,7 @@ impl Class {
             Class::Ci => "ci",
             Class::BreakGlass => "break-glass",
             Class::System => "system",
+            Class::Operator => "operator",
         }
     }
 }
@@ -43,6 +46,8 @@ pub(super) const RECOGNISED: &[(Class, &[&str])] = &[
             "*[Ee]mergency*",
             "OrganizationAccountAccessRole",
             "AWSControlTowerExecution",
+            "*/kube-user/masterclient",
+            "*/kube-user/kubernetes-super-admin",
         ],
     ),
     (
@@ -52,14 +57,27 @@ pub(super) const RECOGNISED: &[(Class, &[&str])] = &[
             "*/serviceaccount/kube-system/*",
             "*/serviceaccount/kube-public/*",
             "*/serviceaccount/kube-node-lease/*",
+            "*/serviceaccount/openshift-*/*",
+            "*/serviceaccount/gke-managed-*/*",
+            "*/serviceaccount/gmp-system/*",
+            "*/serviceaccount/calico-system/*",
+            "*/serviceaccount/tigera-operator/*",
             "*/kube-user/system:*",
             "*/kube-user/eks:*",
+            "*/kube-user/gcp:*",
             "*/kube-user/aksService",
+            "*/kube-user/nodeclient",
+            "*/kube-user/*@container-engine-robot.iam.gserviceaccount.com",
+            "*/kube-user/kube-apiserver-kubelet-client",
             "*/namespace/kube-system",
             "*/namespace/kube-public",
             "*/namespace/kube-node-lease",
+            "*/namespace/openshift-*",
+            "*/namespace/gke-managed-*",
+            "*/namespace/gmp-system",
         ],
     ),
+    (Class::Operator, &["*/serviceaccount/olm/*", "*/serviceaccount/operator-lifecycle-manager/*"]),
     (
         Class::Ci,
         &[

@@ -14,20 +14,27 @@ use super::LoadError;
 /// When the text is not YAML, an object is of another kind, or a field that decides is unknown, missing or of the wrong type.
 pub fn parse(path: &str, text: &str) -> Result<RbacPolicy, LoadError> {
     let syntax = |source: Box<dyn std::error::Error + Send + Sync>| LoadError::Syntax { file: path.to_owned(), source };
-    let options = serde_saphyr::options! {
-        budget: serde_saphyr::budget! { max_documents: 100_000, max_nodes: 2_000_000, max_events: 8_000_000 },
-        with_snippet: false,
-    };
-    let documents: Vec<Value> =
-        serde_saphyr::from_multiple_with_options(text, options).map_err(|error| syntax(Box::new(error)))?;
     let mut policy = RbacPolicy::default();
-    for document in documents {
+    for document in documents(path, text)? {
         let unexpected = |detail| LoadError::Unexpected { file: path.to_owned(), detail };
         for (kind, object) in objects(document).map_err(unexpected)? {
             policy.insert(kind, object).map_err(|error| syntax(Box::new(error)))?;
         }
     }
     Ok(policy)
+}
+
+/// The documents of a YAML file, within bounds.
+///
+/// # Errors
+/// When the text is not YAML, or reaches a bound.
+pub(super) fn documents(path: &str, text: &str) -> Result<Vec<Value>, LoadError> {
+    let options = serde_saphyr::options! {
+        budget: serde_saphyr::budget! { max_documents: 100_000, max_nodes: 2_000_000, max_events: 8_000_000 },
+        with_snippet: false,
+    };
+    serde_saphyr::from_multiple_with_options(text, options)
+        .map_err(|error| LoadError::Syntax { file: path.to_owned(), source: Box::new(error) })
 }
 
 /// The objects of a document: itself, or the members of a `List`, `RoleList`, ...

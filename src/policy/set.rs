@@ -107,15 +107,16 @@ pub struct TrustAdvice {
     pub document: iam::PolicyDocument,
 }
 
-/// What one of several workloads behind one role would need of its own: a proposal, part of what the role is granted.
+/// What one of several workloads behind one identity would need of its own: a proposal, part of what the identity is granted.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Split {
-    /// The role that they share.
-    pub role: Identity,
-    /// To what the platform issued the credentials: an ARN, or `arn:...:instances` for all instances of the role.
+    /// The role or service account that they share.
+    pub identity: Identity,
+    /// To what the platform issued the credentials: an ARN, or `arn:...:instances` for all instances of the role; a workload of a
+    /// cluster (`Deployment/web`).
     pub workload: String,
-    /// The identity policies that its own role would hold.
-    pub documents: Vec<iam::PolicyDocument>,
+    /// The policies that its own role or service account would hold.
+    pub documents: Documents,
 }
 
 /// What the owner of a resource in another account must add to the resource's own policy: additive, never a replacement.
@@ -171,4 +172,6 @@ pub struct PolicySet {
     pub admission: Vec<podsec::admission::AdmissionProposal>,
     /// By cluster and namespace.
     pub network: Vec<NetworkProposal>,
+    /// By cluster: what production's bindings give, against what was used; empty without a snapshot of the cluster.
+    pub granted: Vec<rbac::ClusterUse>,
 }

@@ -9,6 +9,10 @@ use super::iam::{self, Caller, Level, PolicyDocument, Stack, Who};
 use crate::access::aws::{Arn, AwsRequest, Context, Resource};
 use crate::access::identity::Identity;
 
+mod cluster;
+
+pub use cluster::{ClusterPart, Standing};
+
 /// A role or user as production has it.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct PrincipalPart {
@@ -56,6 +60,8 @@ pub struct Snapshot {
     pub principals: BTreeMap<Identity, PrincipalPart>,
     /// Policies of resources, by the ARN of the bucket, key, queue, ...
     pub resource_policies: BTreeMap<String, ResourcePolicy>,
+    /// Clusters by name; under the empty name those whose files name none.
+    pub clusters: BTreeMap<String, ClusterPart>,
     /// Levels of control policies by account, from the root down: service control policies, resource control policies.
     levels: BTreeMap<String, (Vec<Level>, Vec<Level>)>,
 }

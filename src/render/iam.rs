@@ -10,7 +10,7 @@ use crate::access::identity::{Identity, Name};
 use crate::artifact::{Artifact, folder};
 use crate::config::Attach;
 use crate::policy::iam::PolicyDocument;
-use crate::policy::set::{Companion, Split, TrustAdvice};
+use crate::policy::set::{Companion, TrustAdvice};
 
 /// What `iam/policy.tf` arranges. Every text is spelled as HCL already.
 #[derive(Debug, Serialize)]
@@ -86,14 +86,14 @@ pub fn trust_artifact(advice: &TrustAdvice, _templates: &Templates) -> Result<Ar
 ///
 /// # Errors
 /// When a body does not read back.
-pub fn split_artifacts(split: &Split) -> Result<Vec<Artifact>, RenderError> {
-    let several = split.documents.len() > 1;
+pub fn split_artifacts(role: &Identity, workload: &str, documents: &[PolicyDocument]) -> Result<Vec<Artifact>, RenderError> {
+    let several = documents.len() > 1;
     let mut artifacts = Vec::new();
-    for (number, document) in split.documents.iter().enumerate() {
+    for (number, document) in documents.iter().enumerate() {
         let suffix = if several { format!("-{}", number + 1) } else { String::new() };
         // A whole ARN never meets another's file name.
-        let file = crate::artifact::path(&["split", &split.workload]);
-        artifacts.push(json(format!("{}/{file}{suffix}.json", folder(&split.role)), document)?);
+        let file = crate::artifact::path(&["split", workload]);
+        artifacts.push(json(format!("{}/{file}{suffix}.json", folder(role)), document)?);
     }
     Ok(artifacts)
 }

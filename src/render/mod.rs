@@ -188,7 +188,11 @@ pub fn artifacts(
         artifacts.push(iam::trust_artifact(advice, templates)?);
     }
     for split in &subject.policies.splits {
-        artifacts.extend(iam::split_artifacts(split)?);
+        artifacts.extend(match &split.documents {
+            Documents::Iam(documents) => iam::split_artifacts(&split.identity, &split.workload, documents)?,
+            Documents::Rbac(policy) => rbac::split_artifacts(&split.identity, &split.workload, policy, templates)?,
+            Documents::PodSecurity(_) => Vec::new(),
+        });
     }
     for companion in &subject.policies.companions {
         artifacts.push(iam::companion_artifact(companion)?);
@@ -201,6 +205,9 @@ pub fn artifacts(
     }
     for proposal in &subject.policies.network {
         artifacts.extend(network::artifacts(proposal, templates)?);
+    }
+    for granted in &subject.policies.granted {
+        artifacts.push(rbac::use_artifact(granted, detail)?);
     }
     artifacts.extend(coverage::artifacts(subject.sight, templates)?);
     artifacts.push(evidence::artifact(subject.profile, detail)?);

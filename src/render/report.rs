@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::coverage::{self, Sight};
 use super::markdown::{code, count, words};
+use super::rbac;
 use super::redact::Detail;
 use super::{RenderError, Templates, podsec};
 use crate::access::identity::Identity;
@@ -44,6 +45,7 @@ struct View {
     blind: List,
     selectors: Vec<coverage::Block>,
     audits: Vec<coverage::AuditPolicy>,
+    granted: List,
     findings: List,
     left_out: List,
     causes: List,
@@ -157,6 +159,7 @@ fn view(subject: Subject<'_>, detail: Detail) -> View {
         blind: List::of(&subject.sight.blind, |row| row.cells(detail)),
         selectors: subject.sight.blocks(),
         audits: subject.sight.audit_policies(),
+        granted: List::of(&rbac::use_rows(&policies.granted, detail), Clone::clone),
         findings: List::of(&said, finding),
         left_out: List::of(&verdict.left_out, |left| vec![show(&left.identity.to_string()), words(&left.why)]),
         causes: List::of(&causes, |(why, count)| vec![show(&spell_undecided(why)), count.to_string()]),

@@ -11,7 +11,7 @@ use crate::catalog::Catalog;
 use crate::config::Config;
 use crate::finding::{Code, Finding};
 use crate::policy::set::PolicySet;
-use crate::policy::snapshot::Snapshot;
+use crate::policy::snapshot::{Snapshot, Standing};
 
 /// Writes a policy for every chosen identity and namespace, and says what a person should know about it. With a snapshot of what
 /// production has, grants whose use leaves no event are kept.
@@ -20,6 +20,7 @@ pub fn policies(profile: &Profile, config: &Config, catalog: &Catalog, snapshot:
     let mut set = PolicySet::default();
     let mut findings = Vec::new();
     let setting = iam::Setting::of(profile, config, catalog, snapshot);
+    let standing = Standing::of(snapshot, &config.rbac.surviving);
     for ((partition, name), members) in iam::fold::groups(profile, config) {
         let shared = Identity::aws(&partition, "all-accounts", Name::Role(name));
         for (identity, policy) in iam::fold::policies(&members, profile, &setting, &mut findings) {
@@ -28,7 +29,8 @@ pub fn policies(profile: &Profile, config: &Config, catalog: &Catalog, snapshot:
         }
     }
     for (identity, seen) in &profile.identities {
-        if let Some(why) = config.left_out(identity) {
+        let told = snapshot.and_then(|snapshot| snapshot.told_class(identity));
+        if let Some(why) = config.left_out_as(identity, told) {
             let code = if identity.name == Name::Root {
                 Code::RootUsed
             } else if matches!(identity.name, Name::AwsService(_)) {
@@ -48,13 +50,18 @@ pub fn policies(profile: &Profile, config: &Config, catalog: &Catalog, snapshot:
         let policy = match (&identity.home, &identity.name) {
             (Home::Account { .. }, _) => iam::policy(identity, seen, &setting, &mut findings),
             (Home::Cluster(_), Name::Namespace(_)) => podsec::policy((identity, seen), profile, config, &mut set, &mut findings),
-            (Home::Cluster(_), _) => rbac::policy(identity, seen, config, &mut findings),
+            (Home::Cluster(_), _) => {
+                set.splits.extend(rbac::splits(identity, seen, (profile, config), &standing, &mut findings));
+                rbac::policy_beside(identity, seen, config, &standing, &mut findings)
+            }
         };
         if let Some(policy) = policy {
             set.policies.insert(identity.clone(), policy);
         }
     }
     podsec::unseen(profile, config, &set, &mut findings);
+    rbac::shared_groups(profile, &set, &mut findings);
+    set.granted = rbac::versus_used(profile, snapshot, &set, config, &mut findings);
     iam::long_lived_keys(profile, config, &mut findings);
     set.trust = iam::trust(profile, config, &mut findings);
     set.companions = iam::companions(profile, &set.policies, &mut findings);

@@ -11,6 +11,7 @@ use crate::access::coverage::Sighting;
 use crate::access::evidence::{EventRef, Evidence};
 use crate::access::identity::Identity;
 use crate::access::inventory::Fact;
+use crate::access::kube::KubeRequest;
 use crate::access::observation::{Basis, Observation, Outcome, Record, Sink};
 use crate::access::pod::{PodBasis, Workload};
 use crate::access::profile::Profile;
@@ -20,7 +21,7 @@ use crate::finding::Finding;
 use crate::policy::decision::{Decision, Layer};
 use crate::policy::grant::{Condition, Permit};
 use crate::policy::set::{Documents, Policy, PolicySet, with_accounts};
-use crate::policy::snapshot::Snapshot;
+use crate::policy::snapshot::{Snapshot, Standing};
 use crate::policy::{iam, rbac};
 use crate::verdict::{CounterExample, LeftOut, Necessity, Restraint, Sufficiency, Verdict, VerdictBasis};
 
@@ -39,6 +40,8 @@ pub struct Replay<'a> {
     policies: &'a PolicySet,
     config: &'a Config,
     snapshot: Option<&'a Snapshot>,
+    /// Bindings that stay beside the policies.
+    standing: Standing,
     identities: IndexSet<Identity>,
     masters: BTreeSet<usize>,
     groups: IndexSet<Vec<String>>,
@@ -64,7 +67,7 @@ struct Judged {
     latest: [Option<(usize, Context)>; 2],
     /// The least of the contexts in which it was allowed or failed.
     example: Option<Context>,
-    /// Whether the platform's own default bindings allow it, whatever the documents say.
+    /// Whether the platform's own default bindings allow it, or bindings that stay, whatever the documents say.
     by_default: bool,
 }
 
@@ -81,6 +84,7 @@ impl<'a> Replay<'a> {
             policies,
             config,
             snapshot: None,
+            standing: Standing::default(),
             identities: IndexSet::new(),
             masters: BTreeSet::new(),
             groups: IndexSet::new(),
@@ -94,6 +98,7 @@ impl<'a> Replay<'a> {
     #[must_use]
     pub fn within(mut self, snapshot: Option<&'a Snapshot>) -> Self {
         self.snapshot = snapshot;
+        self.standing = Standing::of(snapshot, &self.config.rbac.surviving);
         self
     }
 
@@ -105,10 +110,18 @@ impl<'a> Replay<'a> {
             && !answer.is_allow()
         {
             rbac::allowed_by_default(identity, groups, request)
+                || self.standing.allows(identity, groups, request)
+                || (request.verb == "bind" && self.spares_bind(identity, groups, request))
         } else {
             false
         };
         (answer, by_default)
+    }
+
+    /// Whether the API server does not ask for this `bind`, since the documents hold every rule of the role.
+    fn spares_bind(&self, identity: &Identity, groups: &[String], request: &KubeRequest) -> bool {
+        let own = self.policies.policies.get(identity).map(|policy| policy.documents.permits()).unwrap_or_default();
+        self.standing.spares_bind(identity, groups, &own, request)
     }
 
     /// What the whole stack answers; `None` where there is no snapshot or it does not concern the request.
@@ -257,7 +270,10 @@ impl<'a> Replay<'a> {
             return Some(format!("member of {MASTERS}: no authorizer is asked"));
         }
         // A policy that exists is judged, whatever the choice says.
-        if self.policies.policies.contains_key(identity) { None } else { self.config.left_out(identity) }
+        if self.policies.policies.contains_key(identity) {
+            return None;
+        }
+        self.config.left_out_as(identity, self.snapshot.and_then(|snapshot| snapshot.told_class(identity)))
     }
 
     fn trust_gap(&self, identity: &Identity, key: &RequestKey, judged: &Judged) -> Option<CounterExample> {

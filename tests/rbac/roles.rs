@@ -94,7 +94,10 @@ fn reasons_and_evidence_are_told() {
     let (policy, findings) = synthesize(&seen_requests, &config(""));
     let reasons: Vec<Reason> = policy.unwrap().grants.into_iter().map(|grant| grant.reason).collect();
     assert_eq!(reasons, [Reason::Observed, Reason::Derived { rule: "apply creates".to_owned() }, Reason::Observed]);
-    assert_eq!(codes(&findings), BTreeSet::from([Code::FailedAsEvidence, Code::RiskyGrant, Code::Impersonation]));
+    assert_eq!(
+        codes(&findings),
+        BTreeSet::from([Code::Generalized, Code::FailedAsEvidence, Code::RiskyGrant, Code::Impersonation])
+    );
     let (policy, _) = synthesize(&seen_requests, &config("[evidence]\nfailed = false"));
     assert_eq!(policy.unwrap().grants.len(), 2);
 }

@@ -1,16 +1,18 @@
-//! Reading a snapshot of production: a folder of JSON files, each told by its content, never its name.
+//! Reading a snapshot of production: a folder of JSON and YAML files, each told by its content, never its name.
 //!
 //! ```text
 //! aws iam get-account-authorization-details    roles, users, groups, managed policies
 //! {"targets": .., "policies": ..}              the organization: what stands below what, what is attached where
 //! aws organizations describe-policy            one control policy
 //! {"arn": .., "policy": ..}                    the policy of a resource; a list of such
+//! kubectl get ... -o yaml                      roles, bindings, service accounts of a cluster; JSON too, lists and manifests
 //! ```
 //!
 //! Invariant: nothing is passed over in silence; a file that is not understood is an error or a finding that names it.
 
 mod account;
 mod document;
+mod kubernetes;
 mod organization;
 mod resource;
 
@@ -18,7 +20,8 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::{LoadError, read};
+use super::{LoadError, rbac, read};
+use crate::config::Pattern;
 use crate::finding::{Code, Finding};
 use crate::policy::snapshot::Snapshot;
 
@@ -28,6 +31,7 @@ struct Gathered {
     accounts: account::Accounts,
     organization: organization::Parts,
     resources: resource::Resources,
+    objects: kubernetes::Objects,
 }
 
 /// What one file was.
@@ -36,13 +40,15 @@ enum Kind {
     Organization,
     ControlPolicy,
     Resource,
+    Kubernetes,
 }
 
-/// Reads a folder, its folders included; hidden files are left out.
+/// Reads a folder, its folders included; hidden files are left out. Kubernetes objects name no cluster: `clusters` names it by
+/// globs over files, as it does for logs.
 ///
 /// # Errors
 /// When the folder or a file cannot be read, a file is not what it seems to be, or the folder holds nothing of a known form.
-pub fn folder(folder: &Path) -> Result<(Snapshot, Vec<Finding>), LoadError> {
+pub fn folder(folder: &Path, clusters: &[(String, Pattern)]) -> Result<(Snapshot, Vec<Finding>), LoadError> {
     let name = folder.display().to_string();
     let unexpected = |detail: String| LoadError::Unexpected { file: name.clone(), detail };
     if !folder.is_dir() {
@@ -62,11 +68,13 @@ pub fn folder(folder: &Path) -> Result<(Snapshot, Vec<Finding>), LoadError> {
             continue;
         }
         let file = found.path().display().to_string();
-        if found.path().extension().is_none_or(|extension| extension != "json") {
-            findings.push(unread(&file));
-            continue;
-        }
-        if gathered.take(&file, &read(found.path())?)? {
+        let extension = found.path().extension().and_then(std::ffi::OsStr::to_str).unwrap_or_default();
+        let documents = match extension {
+            "json" => vec![json(&file, &read(found.path())?)?],
+            "yaml" | "yml" => rbac::documents(&file, &read(found.path())?)?,
+            _ => Vec::new(),
+        };
+        if gathered.take(&file, documents, clusters, &mut findings)? {
             used += 1;
         } else {
             findings.push(unread(&file));
@@ -74,14 +82,17 @@ pub fn folder(folder: &Path) -> Result<(Snapshot, Vec<Finding>), LoadError> {
     }
     if used == 0 {
         return Err(unexpected(
-            "holds no file of a known form; write one with `aws iam get-account-authorization-details > DIR/iam.json`".to_owned(),
+            "holds no file of a known form; write one with `aws iam get-account-authorization-details > DIR/iam.json`, or for a cluster \
+             `kubectl get roles,rolebindings,clusterroles,clusterrolebindings,serviceaccounts -A -o yaml > DIR/rbac.yaml`"
+                .to_owned(),
         ));
     }
     let mut snapshot = Snapshot::default();
-    let Gathered { accounts, organization, resources } = gathered;
+    let Gathered { accounts, organization, resources, objects } = gathered;
     accounts.finish(&resources, &mut snapshot)?;
     organization.finish(&mut snapshot)?;
     resources.finish(&mut snapshot);
+    objects.finish(&mut snapshot).map_err(unexpected)?;
     Ok((snapshot, findings))
 }
 
@@ -93,18 +104,27 @@ fn unread(file: &str) -> Finding {
     )
 }
 
+fn json(file: &str, text: &str) -> Result<Value, LoadError> {
+    serde_json::from_str(text).map_err(|source| LoadError::Syntax { file: file.to_owned(), source: Box::new(source) })
+}
+
 impl Gathered {
-    /// Takes in one file; false where it is of no known form.
-    fn take(&mut self, file: &str, text: &str) -> Result<bool, LoadError> {
-        let value: Value =
-            serde_json::from_str(text).map_err(|source| LoadError::Syntax { file: file.to_owned(), source: Box::new(source) })?;
+    /// Takes in the documents of one file; false where they are of no known form.
+    fn take(
+        &mut self,
+        file: &str,
+        documents: Vec<Value>,
+        clusters: &[(String, Pattern)],
+        findings: &mut Vec<Finding>,
+    ) -> Result<bool, LoadError> {
         let unexpected = |detail: String| LoadError::Unexpected { file: file.to_owned(), detail };
-        match kind(&value) {
-            None => return Ok(false),
-            Some(Kind::Account) => self.accounts.take(file, &value).map_err(unexpected)?,
-            Some(Kind::Organization) => self.organization.take(file, &value).map_err(unexpected)?,
-            Some(Kind::ControlPolicy) => self.organization.take_policy(&value).map_err(unexpected)?,
-            Some(Kind::Resource) => self.resources.take(&value).map_err(unexpected)?,
+        let Some((value, kind)) = documents.iter().find_map(|value| Some((value, kind(value)?))) else { return Ok(false) };
+        match kind {
+            Kind::Account => self.accounts.take(file, value).map_err(unexpected)?,
+            Kind::Organization => self.organization.take(file, value).map_err(unexpected)?,
+            Kind::ControlPolicy => self.organization.take_policy(value).map_err(unexpected)?,
+            Kind::Resource => self.resources.take(value).map_err(unexpected)?,
+            Kind::Kubernetes => self.objects.take(file, documents, clusters, findings).map_err(unexpected)?,
         }
         Ok(true)
     }
@@ -114,7 +134,9 @@ fn kind(value: &Value) -> Option<Kind> {
     let has = |name: &str| value.get(name).is_some();
     let details = ["UserDetailList", "GroupDetailList", "RoleDetailList", "Policies"];
     let listed = |one: &Value| one.get("arn").is_some();
-    if details.into_iter().any(has) {
+    if kubernetes::is_object(value) {
+        Some(Kind::Kubernetes)
+    } else if details.into_iter().any(has) {
         Some(Kind::Account)
     } else if has("targets") {
         Some(Kind::Organization)

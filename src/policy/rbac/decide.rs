@@ -68,13 +68,13 @@ pub fn covers(permit: &Permit, request: &KubeRequest) -> bool {
 }
 
 /// Every binding with the namespace in which it holds; `None` for everywhere.
-fn bindings(policy: &RbacPolicy) -> impl Iterator<Item = (&Binding, Option<&str>)> {
+pub(super) fn bindings(policy: &RbacPolicy) -> impl Iterator<Item = (&Binding, Option<&str>)> {
     let cluster = policy.cluster_role_bindings.iter().map(|binding| (binding, None));
     cluster.chain(policy.role_bindings.iter().map(|binding| (binding, Some(binding.metadata.namespace.as_str()))))
 }
 
 /// The rules that a binding gives, and whether a controller may add others. A role that is not here gives none.
-fn rules_of<'a>(policy: &'a RbacPolicy, binding: &Binding, scope: Option<&str>) -> (&'a [PolicyRule], bool) {
+pub(super) fn rules_of<'a>(policy: &'a RbacPolicy, binding: &Binding, scope: Option<&str>) -> (&'a [PolicyRule], bool) {
     let wanted = &binding.role_ref.name;
     match Kind::from_name(&binding.role_ref.kind) {
         Some(Kind::Role) => {
@@ -89,7 +89,7 @@ fn rules_of<'a>(policy: &'a RbacPolicy, binding: &Binding, scope: Option<&str>) 
     }
 }
 
-fn is_subject(subject: &Subject, username: &str, groups: &[String], scope: Option<&str>) -> bool {
+pub(super) fn is_subject(subject: &Subject, username: &str, groups: &[String], scope: Option<&str>) -> bool {
     match subject.kind.as_str() {
         "User" => subject.name == username,
         "Group" => groups.contains(&subject.name),
@@ -131,7 +131,7 @@ fn path_matches(url: &str, path: &str) -> bool {
     url == "*" || url == path || (url.ends_with('*') && path.starts_with(url.trim_end_matches('*')))
 }
 
-fn units(rule: &PolicyRule, scope: Option<&str>, permits: &mut Vec<Permit>) {
+pub(super) fn units(rule: &PolicyRule, scope: Option<&str>, permits: &mut Vec<Permit>) {
     let names: Vec<Option<&String>> =
         if rule.resource_names.is_empty() { vec![None] } else { rule.resource_names.iter().map(Some).collect() };
     for verb in &rule.verbs {

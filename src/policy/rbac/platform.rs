@@ -5,7 +5,7 @@
 
 use std::sync::LazyLock;
 
-use crate::access::identity::{Identity, Name};
+use crate::access::identity::Identity;
 use crate::access::kube::KubeRequest;
 
 use super::model::{Binding, ClusterRole, Kind, ObjectMeta, PolicyRule, RbacPolicy, RoleRef, Subject};
@@ -90,12 +90,6 @@ pub fn default_grants() -> &'static RbacPolicy {
 /// not every form of the log carries them. `system:anonymous` is not authenticated.
 #[must_use]
 pub fn allowed_by_default(identity: &Identity, groups: &[String], request: &KubeRequest) -> bool {
-    let mut groups = groups.to_vec();
-    if let Name::ServiceAccount { .. } = &identity.name {
-        groups.push("system:serviceaccounts".to_owned());
-    }
-    if identity.kube_username().is_some_and(|username| username != "system:anonymous") {
-        groups.push("system:authenticated".to_owned());
-    }
+    let groups = super::groups_of(identity, groups);
     super::decide(default_grants(), identity, &groups, request).is_allow()
 }

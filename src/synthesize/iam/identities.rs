@@ -8,7 +8,7 @@ use crate::access::identity::{Home, Identity, Name};
 use crate::access::profile::{IdentityProfile, Profile, Seen, VALUES_MAX};
 use crate::config::{Class, Config};
 use crate::finding::{Code, Finding};
-use crate::policy::set::{Documents, Split};
+use crate::policy::set::Split;
 
 /// How the names of roles begin that Identity Center makes: `AWSReservedSSO_SET_HASH`.
 /// <https://docs.aws.amazon.com/singlesignon/latest/userguide/using-service-linked-roles.html>
@@ -22,7 +22,7 @@ pub(crate) fn long_lived_keys(profile: &Profile, config: &Config, findings: &mut
             (Name::Root, _) => "delete root's keys",
             (_, Class::Ci) => "let the pipeline take on a role by its own OpenID Connect token",
             (_, Class::Human | Class::BreakGlass) => "let people sign in through IAM Identity Center",
-            (_, Class::Workload | Class::System) => {
+            (_, Class::Workload | Class::System | Class::Operator) => {
                 "give the workload a role: an instance profile, a task or function role, IRSA or EKS Pod Identity; outside of AWS, IAM Roles Anywhere"
             }
         };
@@ -84,9 +84,7 @@ pub(crate) fn splits(
     for (workload, part) in workloads {
         // What a person should know of these requests is told of the role as a whole.
         let Some(written) = policy(identity, &part, setting, &mut Vec::new()) else { continue };
-        if let Documents::Iam(documents) = written.documents {
-            splits.push(Split { role: identity.clone(), workload, documents });
-        }
+        splits.push(Split { identity: identity.clone(), workload, documents: written.documents });
     }
     splits
 }

@@ -12,6 +12,7 @@ use crate::access::request::RequestKey;
 use crate::config::Config;
 use crate::policy::grant::{Generalization, Permit, Reason};
 use crate::policy::rbac::allowed_by_default;
+use crate::policy::snapshot::Standing;
 
 use super::{reshaped, scope_and_name};
 
@@ -21,6 +22,8 @@ pub(super) struct Asked<'a> {
     pub(super) evidence: Vec<(&'a KubeRequest, &'a Seen)>,
     /// Those that were refused and are no evidence, with the number of records.
     pub(super) refused: BTreeMap<&'a KubeRequest, u64>,
+    /// Those that are evidence, but that a binding which stays in production gives: by binding.
+    pub(super) left_to: BTreeMap<String, Vec<&'a KubeRequest>>,
 }
 
 /// Why a unit is there.
@@ -28,8 +31,12 @@ pub(super) struct Asked<'a> {
 pub(super) struct Support {
     /// Some record states a request that it covers.
     stated: bool,
-    /// The rules by which requests followed from records; empty unless none is stated.
+    /// The rules by which requests followed from records.
     implied: BTreeSet<String>,
+    /// The rules by which requests are assumed that leave no record.
+    assumed: BTreeSet<String>,
+    /// The setting that asked for it where nothing observed does.
+    declared: Option<&'static str>,
     /// No request behind it was ever done; all failed after authorization.
     pub(super) only_failed: bool,
     /// The widening that made it.
@@ -45,42 +52,63 @@ pub(super) struct Units {
 
 impl Support {
     fn of(seen: &Seen) -> Self {
-        let rules = seen.bases.iter().filter_map(|basis| match basis {
-            Basis::Implied(rule) | Basis::Assumed(rule) => Some(rule.clone()),
-            Basis::Stated => None,
-        });
-        let only_failed = seen.count(Outcome::Allowed) == 0;
-        Support { stated: seen.is_stated(), implied: rules.collect(), only_failed, generalization: None }
+        let mut support =
+            Support { stated: seen.is_stated(), only_failed: seen.count(Outcome::Allowed) == 0, ..Support::default() };
+        for basis in &seen.bases {
+            match basis {
+                Basis::Implied(rule) => drop(support.implied.insert(rule.clone())),
+                Basis::Assumed(rule) => drop(support.assumed.insert(rule.clone())),
+                Basis::Stated => {}
+            }
+        }
+        support
+    }
+
+    /// A unit that no request asks for, but a setting does.
+    pub(super) fn declared(setting: &'static str, widening: Generalization) -> Self {
+        Support { declared: Some(setting), generalization: Some(widening), ..Support::default() }
     }
 
     /// Takes in the support of another unit that this one now stands for.
     pub(super) fn merge(&mut self, other: Support) {
         self.stated |= other.stated;
         self.implied.extend(other.implied);
+        self.assumed.extend(other.assumed);
+        self.declared = self.declared.and(other.declared);
         self.only_failed &= other.only_failed;
+        if self.generalization.is_none() {
+            self.generalization = other.generalization;
+        }
     }
 
     /// The reason in the words of a grant.
     pub(super) fn reason(&self) -> Reason {
-        match self.implied.first() {
-            Some(rule) if !self.stated => Reason::Derived { rule: rule.clone() },
+        match (self.implied.first(), self.assumed.first(), self.declared) {
+            (Some(rule), _, _) if !self.stated => Reason::Derived { rule: rule.clone() },
+            (None, Some(why), _) if !self.stated => Reason::Assumed { why: why.clone() },
+            (None, None, Some(by)) => Reason::Declared { by: by.to_owned() },
             _ => Reason::Observed,
         }
     }
 }
 
 impl<'a> Asked<'a> {
-    /// Sorts an identity's requests into evidence and refusals; what every authenticated user may do is in neither.
-    pub(super) fn of(identity: &Identity, seen: &'a IdentityProfile, config: &Config) -> Self {
+    /// Sorts an identity's requests into evidence and refusals; what every authenticated user may do is in neither, and what a
+    /// standing binding gives is apart.
+    pub(super) fn of(identity: &Identity, seen: &'a IdentityProfile, config: &Config, standing: &Standing) -> Self {
         let groups: Vec<String> = seen.groups.iter().cloned().collect();
-        let mut asked = Asked { evidence: Vec::new(), refused: BTreeMap::new() };
+        let stays = standing.for_identity(identity, &groups);
+        let mut asked = Asked { evidence: Vec::new(), refused: BTreeMap::new(), left_to: BTreeMap::new() };
         for (key, seen) in &seen.requests {
             let RequestKey::Kube(request) = key else { continue };
-            if allowed_by_default(identity, &groups, request) {
+            if allowed_by_default(identity, &groups, request) || (seen.is_assumed() && !config.assumed) {
                 continue;
             }
             if seen.is_evidence(config.failed_is_evidence) {
-                asked.evidence.push((request, seen));
+                match stays.iter().find(|bound| bound.covers(request)) {
+                    Some(bound) => asked.left_to.entry(bound.place()).or_default().push(request),
+                    None => asked.evidence.push((request, seen)),
+                }
             } else if seen.count(Outcome::Refused) > 0 {
                 asked.refused.insert(request, seen.count(Outcome::Refused));
             }
@@ -114,6 +142,24 @@ impl Units {
     pub(super) fn drop_covered(&mut self) {
         let permits: BTreeSet<Permit> = self.permits.keys().cloned().collect();
         self.permits.retain(|permit, _| !wider(permit).iter().any(|wide| wide != permit && permits.contains(wide)));
+    }
+
+    /// Leaves out every `bind` that is only assumed and that the API server would not ask for, since the other units hold the role.
+    pub(super) fn drop_spared_binds(&mut self, asked: &Asked<'_>, spared: &dyn Fn(&[Permit], &KubeRequest) -> bool) {
+        let assumed = |support: &Support| !support.stated && support.implied.is_empty() && support.declared.is_none();
+        let binds = asked
+            .evidence
+            .iter()
+            .map(|(request, _)| (exact(request), *request))
+            .filter(|(permit, request)| request.verb == "bind" && self.permits.get(permit).is_some_and(assumed));
+        let binds: Vec<(Permit, &KubeRequest)> = binds.collect();
+        let named: BTreeSet<&Permit> = binds.iter().map(|(bind, _)| bind).collect();
+        let others: Vec<Permit> = self.permits.keys().filter(|permit| !named.contains(permit)).cloned().collect();
+        for (bind, request) in binds {
+            if spared(&others, request) {
+                self.permits.remove(&bind);
+            }
+        }
     }
 
     /// The unit that covers a request, if any does. Units hold no wildcards, so the few that could are looked up.

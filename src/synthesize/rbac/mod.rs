@@ -8,18 +8,25 @@
 
 mod evidence;
 mod generalize;
+mod granted;
 mod risk;
+mod shared;
 mod write;
 
 pub(super) use evidence::is_label;
+pub(super) use granted::versus_used;
+pub(super) use shared::{shared_groups, splits};
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::access::identity::{Identity, Name};
 use crate::access::profile::IdentityProfile;
 use crate::config::Config;
 use crate::finding::{Code, Finding};
-use crate::policy::grant::{Grant, Permit};
+use crate::policy::grant::{Grant, Permit, Reason};
 use crate::policy::rbac::target;
 use crate::policy::set::{Documents, Policy};
+use crate::policy::snapshot::Standing;
 
 use evidence::{Asked, Units};
 
@@ -28,13 +35,25 @@ const MASTERS: &str = "system:masters";
 
 /// The roles of a service account or user; `None` where nothing it did is evidence for a grant.
 pub fn policy(identity: &Identity, seen: &IdentityProfile, config: &Config, findings: &mut Vec<Finding>) -> Option<Policy> {
+    policy_beside(identity, seen, config, &Standing::default(), findings)
+}
+
+/// The same beside bindings that stay in production: what these give is not written again.
+pub fn policy_beside(
+    identity: &Identity,
+    seen: &IdentityProfile,
+    config: &Config,
+    standing: &Standing,
+    findings: &mut Vec<Finding>,
+) -> Option<Policy> {
     let seen = &*target::profile(seen, config.kubernetes);
     let about = identity.to_string();
     if let Some((code, note)) = beyond_rbac(identity, seen) {
         findings.push(Finding::new(code, about, note));
         return None;
     }
-    let asked = Asked::of(identity, seen, config);
+    let asked = Asked::of(identity, seen, config, standing);
+    say_left_to(&about, &asked, findings);
     if asked.evidence.is_empty() {
         if !asked.refused.is_empty() {
             let note = "nothing is written: beyond what every authenticated user has, all its requests were refused";
@@ -48,21 +67,73 @@ pub fn policy(identity: &Identity, seen: &IdentityProfile, config: &Config, find
     if !config.generalize.exact {
         generalize::widen(&mut units, &asked, &config.generalize);
     }
+    let groups: Vec<String> = seen.groups.iter().cloned().collect();
+    units.drop_spared_binds(&asked, &|own, request| standing.spares_bind(identity, &groups, own, request));
     units.drop_covered();
     if units.permits.is_empty() {
         return None;
     }
     say_generalized(&about, &units, findings);
+    say_derived(&about, &units, findings);
+    say_generated_namespaces(&about, &units, findings);
     say_contested(&about, &asked, &units, findings);
     say_failed(&about, &units, findings);
     risk::say(&about, units.permits.keys(), findings);
-    let documents = Documents::Rbac(write::documents(identity, units.permits.keys())?);
+    let documents = Documents::Rbac(write::documents(identity, units.permits.keys(), config.rbac.shared_role_min)?);
     let grants = units.permits.into_iter().map(|(permit, basis)| Grant {
         permit,
         reason: basis.reason(),
         generalization: basis.generalization,
     });
     Some(Policy { documents, grants: grants.collect() })
+}
+
+/// What bindings that stay in production give already.
+fn say_left_to(about: &str, asked: &Asked<'_>, findings: &mut Vec<Finding>) {
+    for (binding, requests) in &asked.left_to {
+        let shown: Vec<String> = requests.iter().take(3).map(|request| format!("`{request}`")).collect();
+        let note = format!(
+            "not written again, since {binding} is named as surviving and gives it: {}{}; without that binding it would be denied",
+            shown.join(", "),
+            if requests.len() > shown.len() { format!(" and {} more", requests.len() - shown.len()) } else { String::new() }
+        );
+        findings.push(Finding::new(Code::LeftToSurviving, about, note).counted(count(requests.len())));
+    }
+}
+
+/// Grants that no record states word for word: by which rules of the platform.
+fn say_derived(about: &str, units: &Units, findings: &mut Vec<Finding>) {
+    let mut rules: BTreeMap<String, usize> = BTreeMap::new();
+    for basis in units.permits.values() {
+        if let Reason::Derived { rule } = basis.reason() {
+            *rules.entry(rule).or_default() += 1;
+        }
+    }
+    let told: Vec<String> = rules.iter().map(|(rule, number)| format!("{rule} ({number})")).collect();
+    if !told.is_empty() {
+        let note = format!(
+            "grants follow from records by a rule of the platform: {}; the manifest marks them `derived`",
+            told.join("; ")
+        );
+        findings.push(Finding::new(Code::Generalized, about, note).counted(count(rules.values().sum())));
+    }
+}
+
+/// A role in a namespace that a machine named will not be in the one of tomorrow.
+fn say_generated_namespaces(about: &str, units: &Units, findings: &mut Vec<Finding>) {
+    let scopes = units.permits.keys().filter_map(|permit| scope_and_name(permit).and_then(|(scope, _)| scope));
+    let generated: BTreeSet<&str> = scopes.filter(|scope| generalize::is_generated_namespace(scope)).collect();
+    if let Some(example) = generated.first() {
+        let note = format!(
+            "roles stand in namespaces that a machine named (`{example}`): the next one will have none. Let whatever makes them bind \
+             the role there, or set `generalize.generated-namespaces`, which gives the whole cluster"
+        );
+        findings.push(Finding::new(Code::GeneratedNamespace, about, note).counted(count(generated.len())));
+    }
+}
+
+fn count(number: usize) -> u64 {
+    u64::try_from(number).unwrap_or(u64::MAX)
 }
 
 /// Why RBAC has no say about this identity, if it has none.
@@ -87,7 +158,12 @@ fn say_not_carried(about: &str, units: &Units, findings: &mut Vec<Finding>) {
 fn say_generalized(about: &str, units: &Units, findings: &mut Vec<Finding>) {
     for (permit, basis) in &units.permits {
         if let Some(widening) = &basis.generalization {
-            let note = format!("{permit}: {} observed names became every name ({})", widening.names, widening.rule);
+            let what = match widening.rule.as_str() {
+                "kube-namespaces" | "generated-namespace" => "namespaces became the whole cluster",
+                "kube-read-verbs" => "read verbs became all three",
+                _ => "names became every name",
+            };
+            let note = format!("{permit}: {} observed {what} ({})", widening.names, widening.rule);
             findings.push(Finding::new(Code::Generalized, about, note).counted(widening.names));
         }
     }

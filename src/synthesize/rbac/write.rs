@@ -1,4 +1,5 @@
-//! Units -> roles and bindings: per namespace a Role and its RoleBinding, for the rest a ClusterRole and its binding.
+//! Units -> roles and bindings: per namespace a Role and its RoleBinding, or one ClusterRole bound in several namespaces that need
+//! the same; for the rest a ClusterRole and its ClusterRoleBinding.
 //!
 //! Invariant: the units of the documents are exactly the units given: rules are merged only where their cross product says no more.
 
@@ -8,8 +9,13 @@ use crate::access::identity::{Home, Identity, Name};
 use crate::policy::grant::Permit;
 use crate::policy::rbac::{Binding, ClusterRole, Kind, ObjectMeta, PolicyRule, RbacPolicy, Role, RoleRef, Subject};
 
-/// The documents that say these units of one identity; `None` for an identity that RBAC does not know.
-pub(super) fn documents<'a>(identity: &Identity, permits: impl Iterator<Item = &'a Permit>) -> Option<RbacPolicy> {
+/// The documents that say these units of one identity; `None` for an identity that RBAC does not know. Where at least
+/// `shared_role_min` namespaces need the same rules, they stand in one ClusterRole that is bound in each.
+pub(super) fn documents<'a>(
+    identity: &Identity,
+    permits: impl Iterator<Item = &'a Permit>,
+    shared_role_min: usize,
+) -> Option<RbacPolicy> {
     let Home::Cluster(cluster) = &identity.home else { return None };
     // Names of roles may hold `:`, names of namespaces and service accounts may not: no two identities share a role.
     let (name, subject) = if let Name::ServiceAccount { namespace, name } = &identity.name {
@@ -27,26 +33,50 @@ pub(super) fn documents<'a>(identity: &Identity, permits: impl Iterator<Item = &
         scopes.entry(scope).or_default().push(permit);
     }
     let mut policy = RbacPolicy { cluster: cluster.clone(), ..RbacPolicy::default() };
-    for (scope, permits) in scopes {
-        let metadata = ObjectMeta {
-            name: name.clone(),
-            namespace: scope.unwrap_or_default().to_owned(),
-            labels: BTreeMap::from([("app.kubernetes.io/managed-by".to_owned(), "tightfit".to_owned())]),
-            annotations: BTreeMap::new(),
-        };
-        let kind = if scope.is_some() { Kind::Role } else { Kind::ClusterRole };
-        let subjects = vec![subject.clone()];
-        let binding = Binding { metadata: metadata.clone(), role_ref: RoleRef::to(kind, &name), subjects };
-        let rules = rules(&permits);
-        if scope.is_some() {
-            policy.roles.push(Role { metadata, rules });
-            policy.role_bindings.push(binding);
-        } else {
-            policy.cluster_roles.push(ClusterRole { metadata, rules, aggregation_rule: None });
-            policy.cluster_role_bindings.push(binding);
-        }
+    if let Some(permits) = scopes.remove(&None) {
+        let metadata = metadata(&name, "");
+        policy.cluster_role_bindings.push(binding(metadata.clone(), Kind::ClusterRole, &name, &subject));
+        policy.cluster_roles.push(ClusterRole { metadata, rules: rules(&permits), aggregation_rule: None });
     }
+    let mut places: BTreeMap<Vec<PolicyRule>, Vec<&str>> = BTreeMap::new();
+    for (scope, permits) in scopes {
+        places.entry(rules(&permits)).or_default().extend(scope);
+    }
+    let mut places: Vec<(Vec<&str>, Vec<PolicyRule>)> = places.into_iter().map(|(rules, scopes)| (scopes, rules)).collect();
+    places.sort();
+    let mut shared = 0_usize;
+    for (namespaces, rules) in places {
+        if namespaces.len() < shared_role_min.max(2) {
+            for namespace in namespaces {
+                let metadata = metadata(&name, namespace);
+                policy.role_bindings.push(binding(metadata.clone(), Kind::Role, &name, &subject));
+                policy.roles.push(Role { metadata, rules: rules.clone() });
+            }
+            continue;
+        }
+        shared += 1;
+        // A binding cannot be turned to another role, so these have a name of their own.
+        let name = if shared == 1 { format!("{name}:shared") } else { format!("{name}:shared-{shared}") };
+        let bound = namespaces.iter().map(|scope| binding(metadata(&name, scope), Kind::ClusterRole, &name, &subject));
+        policy.role_bindings.extend(bound);
+        policy.cluster_roles.push(ClusterRole { metadata: metadata(&name, ""), rules, aggregation_rule: None });
+    }
+    policy.roles.sort_by(|a, b| a.metadata.namespace.cmp(&b.metadata.namespace));
+    policy.role_bindings.sort_by(|a, b| a.metadata.namespace.cmp(&b.metadata.namespace));
     Some(policy)
+}
+
+fn metadata(name: &str, namespace: &str) -> ObjectMeta {
+    ObjectMeta {
+        name: name.to_owned(),
+        namespace: namespace.to_owned(),
+        labels: BTreeMap::from([("app.kubernetes.io/managed-by".to_owned(), "tightfit".to_owned())]),
+        annotations: BTreeMap::new(),
+    }
+}
+
+fn binding(metadata: ObjectMeta, kind: Kind, role: &str, subject: &Subject) -> Binding {
+    Binding { metadata, role_ref: RoleRef::to(kind, role), subjects: vec![subject.clone()] }
 }
 
 /// Longest part of a username that a role's name shows.
