@@ -57,7 +57,7 @@ fn every_sample_gives_what_it_promises() {
 
 #[test]
 fn every_sample_verifies_against_its_own_log() {
-    for story in ["aws-orders-service", "kubernetes-shop", "eks-checkout"] {
+    for story in ["aws-orders-service", "kubernetes-shop", "kubernetes-recorded", "eks-checkout"] {
         let story = root().join("samples").join(story);
         let (written, _, _) = ended(&tightfit(
             &story,

@@ -28,6 +28,25 @@ fn permits(requests: &[(KubeRequest, Outcome)], toml: &str) -> (Vec<String>, Vec
     (grants.iter().map(|grant| format!("{}{}", grant.permit, rule(grant).unwrap_or_default())).collect(), findings)
 }
 
+/// Found on a real server: a role for the one pod that was looked into breaks with the next rollout.
+#[test]
+fn one_name_that_a_controller_gave_is_enough() {
+    let cases = [
+        (on("get", "", "pods", "shop", "front-69cc979649-99nd4"), true),
+        (on("create", "", "pods/exec", "shop", "front-69cc979649-99nd4"), true),
+        (on("delete", "batch", "jobs", "shop", "nightly-29384720"), true),
+        (on("get", "", "pods", "shop", "database-0"), false),
+        (on("delete", "batch", "jobs", "shop", "nightly-now"), false),
+        (on("get", "", "configmaps", "shop", "front-69cc979649-99nd4"), false),
+        (on("get", "example.com", "pods", "shop", "front-69cc979649-99nd4"), false),
+    ];
+    for (request, folds) in cases {
+        let (grants, _) = permits(&[(request.clone(), Outcome::Allowed)], "");
+        assert_eq!(grants.iter().all(|grant| grant.ends_with(" in shop [generated-name]")), folds, "{grants:?}");
+        assert_eq!(permits(&[(request, Outcome::Allowed)], "generalize.exact = true").0.len(), 1);
+    }
+}
+
 #[test]
 fn namespaces_fold_only_on_request_and_never_over_a_refusal() {
     let list = |namespace: &str| (on("list", "", "pods", namespace, ""), Outcome::Allowed);

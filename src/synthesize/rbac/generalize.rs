@@ -45,7 +45,7 @@ fn widen_names(units: &mut Units, limits: &Generalize, open: &dyn Fn(&Permit) ->
         }
     }
     for (wide, names) in names_of {
-        if let Some((rule, admits)) = rule_for_names(&names, limits)
+        if let Some((rule, admits)) = rule_for_names(&wide, &names, limits)
             && !units.permits.contains_key(&wide)
             && open(&wide)
         {
@@ -115,12 +115,33 @@ fn at_least(count: usize, limit: u64) -> bool {
 }
 
 /// The rule that turns these names of one verb, resource and namespace into every name, with what that lets in.
-fn rule_for_names(names: &BTreeSet<String>, limits: &Generalize) -> Option<(&'static str, &'static str)> {
+fn rule_for_names(wide: &Permit, names: &BTreeSet<String>, limits: &Generalize) -> Option<(&'static str, &'static str)> {
     let generated = names.iter().filter(|name| is_generated(name)).count();
-    if at_least(generated, limits.generated_names_min) {
+    if at_least(generated, limits.generated_names_min) || names.iter().any(|name| is_controllers(wide, name)) {
         return Some(("generated-name", "every other name too: RBAC cannot match the beginning of a name"));
     }
     at_least(names.len(), limits.kube_names_min).then_some(("kube-names", "every other name too"))
+}
+
+/// What controllers make and name: one such name is enough, for no cluster will ever have it again.
+const NAMED_BY_CONTROLLERS: &[(&str, &str)] = &[
+    ("", "events"),
+    ("", "pods"),
+    ("apps", "controllerrevisions"),
+    ("apps", "replicasets"),
+    ("batch", "jobs"),
+    ("discovery.k8s.io", "endpointslices"),
+    ("events.k8s.io", "events"),
+];
+
+/// Whether a controller gave this name to what the unit is about, or to what its subresource belongs to.
+fn is_controllers(unit: &Permit, name: &str) -> bool {
+    let Permit::Rbac { api_group, resource, .. } = unit else { return false };
+    let made = resource.split('/').next().unwrap_or_default();
+    // A CronJob's controller ends a Job's name with the minute it was due.
+    let due = |word: &str| word.len() >= 8 && word.bytes().all(|byte| byte.is_ascii_digit());
+    let by_time = made == "jobs" && name.rsplit_once('-').is_some_and(|(_, word)| due(word));
+    NAMED_BY_CONTROLLERS.contains(&(api_group.as_str(), made)) && (is_generated(name) || by_time)
 }
 
 /// Whether a machine made the name, or a word of it: it will be another one in production.

@@ -64,6 +64,8 @@ pub fn policy_beside(
     }
     let mut units = asked.units();
     say_not_carried(&about, &units, findings);
+    // What another unit covers is no reason to widen.
+    units.drop_covered();
     if !config.generalize.exact {
         generalize::widen(&mut units, &asked, &config.generalize);
     }
