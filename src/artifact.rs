@@ -12,7 +12,7 @@ pub struct Artifact {
 }
 
 /// The folder of an identity's files: `aws/ACCOUNT/role/PATH/NAME`, `kubernetes/CLUSTER/NAMESPACE/serviceaccount/NAME`,
-/// `kubernetes/CLUSTER/user/NAME`, `kubernetes/CLUSTER/NAMESPACE`.
+/// `kubernetes/CLUSTER/user/NAME`, `kubernetes/CLUSTER/NAMESPACE`; of a network `kubernetes/CLUSTER`.
 #[must_use]
 pub fn folder(identity: &Identity) -> String {
     match (&identity.home, &identity.name) {
@@ -23,6 +23,7 @@ pub fn folder(identity: &Identity) -> String {
         }
         (Home::Cluster(cluster), Name::KubeUser(name)) => path(&["kubernetes", cluster, "user", name]),
         (Home::Cluster(cluster), Name::Namespace(namespace)) => path(&["kubernetes", cluster, namespace]),
+        (Home::Cluster(cluster), Name::Network) => path(&["kubernetes", cluster]),
         _ => path(&["other", &identity.to_string()]),
     }
 }

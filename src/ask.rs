@@ -11,6 +11,9 @@ use crate::access::request::RequestKey;
 #[must_use]
 pub fn expected(identity: &Identity) -> &'static str {
     match identity.home {
+        Home::Cluster(_) if identity.name == Name::Network => {
+            "type `connect A to B on TCP PORT` of a connection that the log shows"
+        }
         Home::Cluster(_) if matches!(identity.name, Name::Namespace(_)) => {
             "type `run KIND/NAME` of a workload that the log shows, such as `run Deployment/web`"
         }
@@ -19,11 +22,11 @@ pub fn expected(identity: &Identity) -> &'static str {
     }
 }
 
-/// Understands a typed request. `None` when it has another form; a pod cannot be typed, only found in a log.
+/// Understands a typed request. `None` when it has another form; a pod or a connection cannot be typed, only found in a log.
 #[must_use]
 pub fn parse(identity: &Identity, text: &str) -> Option<RequestKey> {
     match identity.home {
-        Home::Cluster(_) if matches!(identity.name, Name::Namespace(_)) => None,
+        Home::Cluster(_) if matches!(identity.name, Name::Namespace(_) | Name::Network) => None,
         Home::Account { .. } => aws(text),
         Home::Cluster(_) => kube(text),
     }

@@ -14,14 +14,18 @@ use crate::finding::{Code, Severity};
 mod class;
 mod conditions;
 mod documents;
+mod ingest;
 mod kubernetes;
+mod network;
 mod sensitive;
 
 pub use class::Class;
 use class::RECOGNISED;
 pub use conditions::Conditions;
 pub use documents::{Attach, Documents, UncheckedDocuments};
+pub use ingest::{UncheckedIngest, VpcFormat};
 pub use kubernetes::{KubeVersion, Rbac, UncheckedKubernetes};
+pub use network::{Cni, Network, NetworkBasis};
 
 /// What is wrong with settings.
 #[derive(Debug, thiserror::Error)]
@@ -78,6 +82,8 @@ pub struct UncheckedConfig {
     pub conditions: Conditions,
     /// The target cluster.
     pub kubernetes: UncheckedKubernetes,
+    /// How NetworkPolicies are written.
+    pub network: Network,
     /// What a complete recording is.
     pub coverage: UncheckedCoverage,
     /// What a usable log is.
@@ -94,14 +100,6 @@ pub struct UncheckedConfig {
 pub struct UncheckedCatalog {
     /// The catalog's file; from the working directory.
     pub file: Option<std::path::PathBuf>,
-}
-
-/// `[ingest]`.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
-pub struct UncheckedIngest {
-    /// More rejected records than this, in percent, make a run fail; 100 never does.
-    pub rejected_percent_max: Option<u8>,
 }
 
 /// `[choose]`.
@@ -148,6 +146,8 @@ pub struct UncheckedGeneralize {
     pub generated_namespaces: bool,
     /// How many of `get`, `list`, `watch` become all three; at least 2. Off unless given.
     pub kube_read_verbs_min: Option<u64>,
+    /// How many addresses of one /24, or of one /64 of IPv6, become one block; at least 2.
+    pub cidr_addresses_min: Option<u64>,
 }
 
 /// `[evidence]`.
@@ -270,6 +270,8 @@ pub struct Generalize {
     pub generated_namespaces: bool,
     /// How many of `get`, `list`, `watch` become all three; `None` where that is not asked for.
     pub kube_read_verbs_min: Option<u64>,
+    /// Addresses of one small network that become one block.
+    pub cidr_addresses_min: u64,
 }
 
 /// Settings as used.
@@ -297,6 +299,8 @@ pub struct Config {
     pub kubernetes: KubeVersion,
     /// How roles of clusters are written, and what stands beside them.
     pub rbac: Rbac,
+    /// How NetworkPolicies are written.
+    pub network: Network,
     /// Fewer days than this make the recording short.
     pub days_min: u32,
     /// Accounts and regions that must be in the recording.
@@ -305,6 +309,8 @@ pub struct Config {
     pub last_uses: Vec<LastUse>,
     /// More rejected records than this, in percent, make a run fail.
     pub rejected_percent_max: u8,
+    /// How VPC Flow Logs without a header line are read; `None` knows AWS's default format alone.
+    pub vpc_format: Option<VpcFormat>,
     /// The catalog's file; `None` for the one that is there.
     pub catalog_file: Option<std::path::PathBuf>,
     /// Severities that differ from the default.
@@ -388,6 +394,7 @@ impl UncheckedConfig {
                 kube_namespaces_min: optional("generalize.kube-namespaces-min", self.generalize.kube_namespaces_min)?,
                 generated_namespaces: self.generalize.generated_namespaces,
                 kube_read_verbs_min: optional("generalize.kube-read-verbs-min", self.generalize.kube_read_verbs_min)?,
+                cidr_addresses_min: at_least_two("generalize.cidr-addresses-min", self.generalize.cidr_addresses_min, 8)?,
             },
             sensitive: sensitive::patterns(&self.generalize.sensitive, self.generalize.sensitive_defaults.unwrap_or(true))?,
             documents: self.documents.check()?,
@@ -396,10 +403,12 @@ impl UncheckedConfig {
             conditions: self.conditions,
             kubernetes,
             rbac,
+            network: self.network,
             days_min: self.coverage.days_min.unwrap_or(14),
             must_hold: MustHold { accounts: self.coverage.accounts, regions: self.coverage.regions },
             last_uses: Vec::new(),
             rejected_percent_max: self.ingest.rejected_percent_max.unwrap_or(50),
+            vpc_format: self.ingest.vpc_format.as_deref().map(VpcFormat::parse).transpose()?,
             catalog_file: self.catalog.file,
             findings: self.findings,
         })
@@ -455,7 +464,12 @@ impl Config {
                 return Some("no policy can be attached to this kind of principal".to_owned());
             }
             Name::KubeUser(name) if name == "system:anonymous" => return Some("an unauthenticated caller".to_owned()),
-            Name::Role(_) | Name::User(_) | Name::ServiceAccount { .. } | Name::KubeUser(_) | Name::Namespace(_) => {}
+            Name::Role(_)
+            | Name::User(_)
+            | Name::ServiceAccount { .. }
+            | Name::KubeUser(_)
+            | Name::Namespace(_)
+            | Name::Network => {}
         }
         if self.choose.exclude.iter().any(|pattern| pattern.matches_identity(identity)) {
             return Some("excluded".to_owned());
@@ -469,6 +483,8 @@ impl Config {
             (Home::Cluster(_), Name::ServiceAccount { namespace, .. } | Name::Namespace(namespace)) => {
                 self.choose.namespaces.is_empty() || self.choose.namespaces.contains(namespace)
             }
+            // The network joins all namespaces; whose policies are written is chosen one by one.
+            (Home::Cluster(_), Name::Network) => true,
             (Home::Cluster(_), _) => self.choose.namespaces.is_empty(),
         };
         if !at_home {

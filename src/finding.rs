@@ -114,6 +114,22 @@ codes! {
     OwnNamespace = "own-namespace", Warning;
     /// Network rules are a proposal: no flow was read.
     NetworkInferred = "network-inferred", Warning;
+    /// Flows whose records do not say who opened them.
+    FlowDirectionUnknown = "flow-direction-unknown", Warning;
+    /// Flows with an end whose owner the inventory does not know.
+    FlowOwnerUnknown = "flow-owner-unknown", Warning;
+    /// Flows with an end that two workloads had in the same hour.
+    FlowOwnerAmbiguous = "flow-owner-ambiguous", Warning;
+    /// A flow that was only ever refused is let through by what other flows need.
+    RefusedFlowAllowed = "refused-flow-allowed", Warning;
+    /// A flow has a node, or a pod on a node's network, at its other end.
+    NodePeer = "node-peer", Warning;
+    /// The network plugin does not hold NetworkPolicies in some respect.
+    CniCannotHold = "cni-cannot-hold", Warning;
+    /// Flows of protocols that no NetworkPolicy can name.
+    FlowProtocol = "flow-protocol", Note;
+    /// The network lost flow records before they were written.
+    FlowsLost = "flows-lost", Warning;
     /// The same id with other content: an id can be chosen by a client.
     DuplicateId = "duplicate-id", Warning;
     /// Records were rejected.

@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::access::blind::Expected;
+use crate::access::flow;
+use crate::access::observation::Undecided;
 use crate::access::profile::Profile;
 use crate::access::survey::Survey;
 use crate::aggregate::{self, Aggregator, ProfileError};
@@ -87,6 +89,7 @@ impl Source<'_> {
         ingest::Options {
             catalog: self.catalog,
             clusters: &self.config.clusters,
+            vpc_format: self.config.vpc_format.as_ref(),
             since: self.config.choose.since,
             until: self.config.choose.until,
             jobs: self.jobs.max(1),
@@ -149,6 +152,7 @@ pub fn generate(source: &Source<'_>) -> Result<Plan, PipelineError> {
     } else {
         replay.profile(&learned.profile);
     }
+    replay.resolve(&learned.profile.inventory);
     let holes = holes(&learned.profile, source);
     let verdict = replay.verdict(learned.basis, holes.clone());
     findings.extend(holes);
@@ -178,6 +182,7 @@ pub fn verify(source: &Source<'_>, folder: &Path) -> Result<Plan, PipelineError>
         profile.merge(part);
     }
     let basis = if stored.is_empty() { VerdictBasis::Log } else { VerdictBasis::Profile };
+    replay.resolve(&profile.inventory);
     let holes = holes(&profile, source);
     let verdict = replay.verdict(basis, holes.clone());
     findings.extend(holes);
@@ -252,13 +257,15 @@ pub fn sight(profile: &Profile, config: &Config, catalog: &Catalog) -> Sight {
 /// Findings about the reading itself.
 fn remarks(profile: &Profile, source: &Source<'_>, verdict: &Verdict) -> Vec<Finding> {
     let mut remarks = recording_remarks(profile, source);
+    remarks.extend(flow::remarks(profile));
     for contested in &verdict.restraint.contested {
         let note = format!("{}; it stays granted, find out which answer is meant: {}", contested.note, contested.request);
         remarks.push(Finding::new(Code::Contested, contested.identity.to_string(), note).counted(contested.count));
     }
     for (why, count) in &profile.ledger.undecided {
         let note = format!("{}: nothing was written for these records", render::report::spell_undecided(why));
-        remarks.push(Finding::new(Code::EventUnmapped, "the log", note).counted(*count));
+        let code = if matches!(why, Undecided::DirectionUnknown(_)) { Code::FlowDirectionUnknown } else { Code::EventUnmapped };
+        remarks.push(Finding::new(code, "the log", note).counted(*count));
     }
     let rejected = profile.ledger.rejected_count().saturating_sub(profile.ledger.passed_over());
     if rejected > 0 {

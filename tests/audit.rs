@@ -49,7 +49,7 @@ fn pods(decoded: &Decoded) -> Vec<(PodRequest, Outcome)> {
     let End::Observed(asked) = &decoded.end else { panic!("{:?}", decoded.end) };
     let pod = |request: &Request| match request {
         Request::Pod(pod) => Some((**pod).clone()),
-        Request::Kube(_) | Request::Aws(_) => None,
+        Request::Kube(_) | Request::Aws(_) | Request::Flow(_) => None,
     };
     asked.iter().filter_map(|asked| pod(&asked.request).map(|pod| (pod, asked.outcome))).collect()
 }

@@ -183,6 +183,11 @@ fn labels_that_hide_violations_are_named() {
         records.push(namespace(labels.clone()));
         assert_eq!(hidden(&records).len(), count, "{labels}");
     }
+    // Where a pod of the namespace was seen, its body tells.
+    records.truncate(3);
+    records.push(event(4, "create", "/api/v1/namespaces/shop/pods", pod("web", json!([]))));
+    records[3]["responseObject"]["metadata"]["namespace"] = json!("shop");
+    assert!(hidden(&records).is_empty());
     // An annotation shows that they are checked.
     records.truncate(3);
     records[2]["annotations"]["pod-security.kubernetes.io/audit-violations"] =

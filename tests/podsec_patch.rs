@@ -72,7 +72,7 @@ fn told(version: &str, observed: &[Observed<'_>], violations: &[&str]) -> (Optio
 fn level(policy: &Option<Policy>) -> Option<Level> {
     match &policy.as_ref()?.documents {
         Documents::PodSecurity(NamespacePolicy { level, .. }) => Some(*level),
-        Documents::Iam(_) | Documents::Rbac(_) => None,
+        Documents::Iam(_) | Documents::Rbac(_) | Documents::Network(_) => None,
     }
 }
 

@@ -57,6 +57,8 @@ pub enum Name {
     KubeUser(String),
     /// A namespace: what a Pod Security level is written for; pods are admitted into it.
     Namespace(String),
+    /// The network of a cluster's pods: what NetworkPolicies are written for; connections are made through it.
+    Network,
 }
 
 /// Whom tightfit writes for, or speaks about.
@@ -84,6 +86,7 @@ impl Name {
             Name::ServiceAccount { namespace, name } => ("serviceaccount", format!("{namespace}/{name}")),
             Name::KubeUser(name) => ("kube-user", name.clone()),
             Name::Namespace(name) => ("namespace", name.clone()),
+            Name::Network => ("network", String::new()),
         }
     }
 
@@ -106,6 +109,7 @@ impl Name {
             }
             "kube-user" => Name::KubeUser(owned),
             "namespace" => Name::Namespace(owned),
+            "network" if name.is_empty() => Name::Network,
             _ => return None,
         })
     }
@@ -138,6 +142,12 @@ impl Identity {
         Identity { home: Home::Cluster(cluster.to_owned()), name: Name::Namespace(namespace.to_owned()) }
     }
 
+    /// The network of a cluster's pods.
+    #[must_use]
+    pub fn network(cluster: &str) -> Self {
+        Identity { home: Home::Cluster(cluster.to_owned()), name: Name::Network }
+    }
+
     /// The ARN of a role, user or root; `None` for what has none of its own.
     #[must_use]
     pub fn arn(&self) -> Option<String> {
@@ -167,7 +177,7 @@ impl Identity {
         let (kind, name) = self.name.parts();
         match kind {
             "role" | "user" | "serviceaccount" => name.rsplit('/').next().unwrap_or(&name).to_owned(),
-            "root" => kind.to_owned(),
+            "root" | "network" => kind.to_owned(),
             _ => name,
         }
     }
@@ -256,6 +266,7 @@ mod tests {
             Identity::kube_user("prod", "system:serviceaccount:a/b:c"),
             Identity::kube_user("prod", "oidc:alice/x"),
             Identity::namespace("prod", "shop"),
+            Identity::network("prod"),
         ];
         for identity in identities {
             assert_eq!(Identity::parse(&identity.to_string()), Some(identity));

@@ -4,6 +4,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use std::net::IpAddr;
+
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::identity::Identity;
@@ -37,6 +40,29 @@ pub struct ServicePort {
     pub target_port: String,
     /// `TCP`, `UDP` or `SCTP`.
     pub protocol: String,
+}
+
+/// Who comes in through an entrance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Caller {
+    /// Anyone who reaches a node or a load balancer.
+    World,
+    /// The pods of a gateway, which the route does not name.
+    Gateway,
+    /// The API server.
+    ApiServer,
+}
+
+/// A way into a Service other than from a pod that names it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Entrance {
+    /// Who comes in.
+    pub caller: Caller,
+    /// What opens it, in a few words; hostile text.
+    pub by: String,
+    /// The port of the Service; `None` for all of them.
+    pub port: Option<i64>,
 }
 
 /// Something that a record showed to exist.
@@ -86,6 +112,13 @@ pub enum Fact {
         /// Names of Services.
         services: BTreeSet<String>,
     },
+    /// A way into a Service.
+    Entrance {
+        /// Where the Service stands.
+        place: Place,
+        /// Who comes in, and by what.
+        entrance: Entrance,
+    },
     /// A namespace and its labels.
     Namespace {
         /// The cluster.
@@ -113,6 +146,17 @@ pub enum Fact {
         /// The annotation's text, such as `would violate PodSecurity "restricted:latest": ...`; hostile text inside.
         violation: String,
     },
+    /// Who had an address at a time.
+    Address {
+        /// The cluster.
+        cluster: String,
+        /// The address.
+        address: IpAddr,
+        /// Whose it was.
+        holder: Holder,
+        /// When it was seen to be so.
+        time: Timestamp,
+    },
     /// A long-lived access key was used.
     AccessKey {
         /// Whose: a user, or root.
@@ -127,6 +171,37 @@ pub enum Fact {
         /// `arn:...:key/ID`.
         key_arn: String,
     },
+}
+
+/// Who has an address.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Holder {
+    /// A pod, by namespace and name.
+    Pod {
+        /// Its namespace.
+        namespace: String,
+        /// Its name.
+        pod: String,
+    },
+    /// A Service, by namespace and name: its cluster address, or that of its load balancer.
+    Service {
+        /// Its namespace.
+        namespace: String,
+        /// Its name.
+        name: String,
+    },
+    /// A node, by name.
+    Node(String),
+}
+
+/// From when to when a holder was seen with an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Held {
+    /// The earliest.
+    pub first: Timestamp,
+    /// The latest.
+    pub last: Timestamp,
 }
 
 /// A workload, as best seen.
@@ -146,7 +221,7 @@ pub struct Inventory {
     pub workloads: BTreeMap<(Place, String), WorkloadSeen>,
     /// Pods and what owns them; a name that was used again keeps the first owner in order.
     #[serde(default, with = "pairs")]
-    pub pod_owners: BTreeMap<Place, Workload>,
+    pub pod_owners: BTreeMap<Place, BTreeSet<Workload>>,
     /// Cron jobs that are not suspended, and when they are due; of several schedules the first in order.
     #[serde(default, with = "pairs")]
     pub schedules: BTreeMap<Place, String>,
@@ -156,6 +231,9 @@ pub struct Inventory {
     /// Services behind each Ingress.
     #[serde(with = "pairs")]
     pub ingresses: BTreeMap<Place, BTreeSet<String>>,
+    /// Ways into each Service.
+    #[serde(with = "pairs")]
+    pub entrances: BTreeMap<Place, BTreeSet<Entrance>>,
     /// Namespaces and their labels.
     #[serde(with = "pairs")]
     pub namespaces: BTreeMap<(String, String), BTreeMap<String, String>>,
@@ -165,6 +243,9 @@ pub struct Inventory {
     /// (cluster, namespace) to what the API server wrote of pods there, the first few in order.
     #[serde(with = "pairs")]
     pub pod_violations: BTreeMap<(String, String), BTreeSet<String>>,
+    /// (cluster, address) to who had it, and when.
+    #[serde(with = "addresses")]
+    pub addresses: BTreeMap<(String, IpAddr), BTreeMap<Holder, Held>>,
     /// Users, and root, to their long-lived access keys in use, the first few in order.
     #[serde(with = "pairs")]
     pub access_keys: BTreeMap<Identity, BTreeSet<String>>,
@@ -182,7 +263,7 @@ impl Inventory {
                 keep_greatest(&mut self.workloads, (place, workload.kind.clone()), seen, |seen| (seen.basis, seen.pod.clone()));
             }
             Fact::PodOwner { place, workload } => {
-                keep_greatest(&mut self.pod_owners, place.clone(), workload.clone(), |owner| std::cmp::Reverse(owner.clone()));
+                self.pod_owners.entry(place.clone()).or_default().insert(workload.clone());
             }
             Fact::Schedule { place, schedule } => {
                 keep_greatest(&mut self.schedules, place.clone(), schedule.clone(), |text| std::cmp::Reverse(text.clone()));
@@ -192,6 +273,9 @@ impl Inventory {
             }
             Fact::Ingress { place, services } => {
                 self.ingresses.entry(place.clone()).or_default().extend(services.iter().cloned());
+            }
+            Fact::Entrance { place, entrance } => {
+                self.entrances.entry(place.clone()).or_default().insert(entrance.clone());
             }
             Fact::Namespace { cluster, name, labels } => {
                 self.namespaces.entry((cluster.clone(), name.clone())).or_default().extend(labels.clone());
@@ -206,6 +290,12 @@ impl Inventory {
                 while violations.len() > POD_VIOLATIONS_MAX {
                     violations.pop_last();
                 }
+            }
+            Fact::Address { cluster, address, holder, time } => {
+                let holders = self.addresses.entry((cluster.clone(), *address)).or_default();
+                let held = holders.entry(holder.clone()).or_insert(Held { first: *time, last: *time });
+                held.first = held.first.min(*time);
+                held.last = held.last.max(*time);
             }
             Fact::AccessKey { identity, key } => {
                 let keys = self.access_keys.entry(identity.clone()).or_default();
@@ -229,8 +319,6 @@ impl Inventory {
             pod: Box::new(seen.pod.clone()),
             basis: seen.basis,
         });
-        let owners =
-            self.pod_owners.iter().map(|(place, workload)| Fact::PodOwner { place: place.clone(), workload: workload.clone() });
         let schedules =
             self.schedules.iter().map(|(place, schedule)| Fact::Schedule { place: place.clone(), schedule: schedule.clone() });
         let services = self.services.iter().map(|(place, (selector, ports))| Fact::Service {
@@ -240,6 +328,9 @@ impl Inventory {
         });
         let ingresses =
             self.ingresses.iter().map(|(place, services)| Fact::Ingress { place: place.clone(), services: services.clone() });
+        let entrances = self.entrances.iter().flat_map(|(place, entrances)| {
+            entrances.iter().map(|entrance| Fact::Entrance { place: place.clone(), entrance: entrance.clone() })
+        });
         let namespaces = self.namespaces.iter().map(|((cluster, name), labels)| Fact::Namespace {
             cluster: cluster.clone(),
             name: name.clone(),
@@ -259,6 +350,16 @@ impl Inventory {
             .access_keys
             .iter()
             .flat_map(|(identity, keys)| keys.iter().map(|key| Fact::AccessKey { identity: identity.clone(), key: key.clone() }));
+        let owners = self.pod_owners.iter().flat_map(|(place, workloads)| {
+            workloads.iter().map(|workload| Fact::PodOwner { place: place.clone(), workload: workload.clone() })
+        });
+        let addresses = self.addresses.iter().flat_map(|((cluster, address), holders)| {
+            holders.iter().flat_map(|(holder, held)| {
+                let at =
+                    |time: Timestamp| Fact::Address { cluster: cluster.clone(), address: *address, holder: holder.clone(), time };
+                [at(held.first), at(held.last)]
+            })
+        });
         let violations = self.pod_violations.iter().flat_map(|((cluster, namespace), violations)| {
             violations.iter().map(|violation| Fact::PodViolation {
                 cluster: cluster.clone(),
@@ -266,16 +367,15 @@ impl Inventory {
                 violation: violation.clone(),
             })
         });
-        workloads
-            .chain(owners)
-            .chain(schedules)
+        let kubernetes = workloads
             .chain(services)
             .chain(ingresses)
             .chain(namespaces)
-            .chain(roles)
             .chain(violations)
-            .chain(keys)
-            .chain(aliases)
+            .chain(owners)
+            .chain(schedules)
+            .chain(addresses);
+        kubernetes.chain(entrances).chain(roles).chain(keys).chain(aliases)
     }
 
     /// Takes in another inventory.
@@ -296,6 +396,23 @@ fn keep_greatest<K: Ord, V, R: Ord>(map: &mut BTreeMap<K, V>, key: K, value: V, 
                 kept.insert(value);
             }
         }
+    }
+}
+
+/// The addresses travel as a list of (cluster, address, list of (holder, held)).
+mod addresses {
+    use super::{BTreeMap, Held, Holder, IpAddr};
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    type Addresses = BTreeMap<(String, IpAddr), BTreeMap<Holder, Held>>;
+
+    pub(super) fn serialize<S: Serializer>(addresses: &Addresses, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(addresses.iter().map(|(key, holders)| (key, holders.iter().collect::<Vec<_>>())))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Addresses, D::Error> {
+        let listed = Vec::<((String, IpAddr), Vec<(Holder, Held)>)>::deserialize(deserializer)?;
+        Ok(listed.into_iter().map(|(key, holders)| (key, holders.into_iter().collect())).collect())
     }
 }
 

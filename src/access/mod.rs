@@ -6,6 +6,7 @@ pub mod coverage;
 pub mod data_events;
 pub mod days;
 pub mod evidence;
+pub mod flow;
 pub mod identity;
 pub mod inventory;
 pub mod kube;

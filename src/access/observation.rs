@@ -97,6 +97,12 @@ pub enum Skip {
     Control,
     /// Outside `--since` and `--until`.
     OutsideWindow,
+    /// A flow record of an answer, or of what happens inside a connection: the record of its opening is counted.
+    Reply,
+    /// A flow log's interval without traffic, or one that it could not record (then it is a hole too).
+    NoData,
+    /// A flow of a protocol that no NetworkPolicy can name, such as ICMP.
+    OtherProtocol,
 }
 
 /// Why a record cannot be used. The list is closed.
@@ -131,6 +137,8 @@ pub enum Undecided {
     ResponseMissing,
     /// The log form does not carry what is needed (named).
     NotCarried(String),
+    /// A flow of this protocol of which nothing says who opened it: no flags, and ports of one kind on both ends.
+    DirectionUnknown(String),
 }
 
 /// How one record ended.

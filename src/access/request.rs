@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::aws::{AwsRequest, AwsRequestKey, Context, Resource};
+use super::flow::Flow;
 use super::kube::KubeRequest;
 use super::pod::PodRequest;
 
@@ -15,6 +16,8 @@ pub enum Request {
     Kube(KubeRequest),
     /// Pod Security: may this pod enter this namespace?
     Pod(Box<PodRequest>),
+    /// NetworkPolicies: may this connection be made?
+    Flow(Box<Flow>),
 }
 
 /// What a profile counts by.
@@ -27,6 +30,8 @@ pub enum RequestKey {
     Kube(KubeRequest),
     /// See [`Request::Pod`].
     Pod(Box<PodRequest>),
+    /// See [`Request::Flow`].
+    Flow(Box<Flow>),
 }
 
 impl Request {
@@ -37,6 +42,7 @@ impl Request {
             Request::Aws(request) => RequestKey::Aws(request.key.clone()),
             Request::Kube(request) => RequestKey::Kube(request.clone()),
             Request::Pod(request) => RequestKey::Pod(request.clone()),
+            Request::Flow(flow) => RequestKey::Flow(flow.clone()),
         }
     }
 
@@ -45,7 +51,7 @@ impl Request {
     pub fn context(&self) -> Option<&Context> {
         match self {
             Request::Aws(request) => Some(&request.context),
-            Request::Kube(_) | Request::Pod(_) => None,
+            Request::Kube(_) | Request::Pod(_) | Request::Flow(_) => None,
         }
     }
 }
@@ -58,6 +64,7 @@ impl RequestKey {
             RequestKey::Aws(key) => Request::Aws(AwsRequest { key: key.clone(), context }),
             RequestKey::Kube(request) => Request::Kube(request.clone()),
             RequestKey::Pod(request) => Request::Pod(request.clone()),
+            RequestKey::Flow(flow) => Request::Flow(flow.clone()),
         }
     }
 }
@@ -92,6 +99,7 @@ impl std::fmt::Display for RequestKey {
             }
             RequestKey::Kube(request) => request.fmt(f),
             RequestKey::Pod(request) => write!(f, "run {}", request.workload),
+            RequestKey::Flow(flow) => flow.fmt(f),
         }
     }
 }

@@ -117,6 +117,9 @@ pub(crate) struct Window {
     /// Kubernetes events in inputs that match GLOB are of cluster NAME (may be repeated)
     #[arg(long, value_name = "NAME=GLOB", help_heading = "Choose")]
     pub(crate) cluster: Vec<String>,
+    /// Fields of VPC Flow Logs without a header line: '${version} ${srcaddr} ...' [default: AWS's own format]
+    #[arg(long, value_name = "FORMAT", help_heading = "Choose")]
+    pub(crate) vpc_format: Option<String>,
     /// Pass over records before this time (2026-11-01, 2026-11-01T12:00:00Z, or 30d for thirty days ago)
     #[arg(long, value_name = "TIME", help_heading = "Choose")]
     pub(crate) since: Option<String>,
@@ -141,6 +144,27 @@ pub(crate) struct Shape {
     /// Minor version of the production cluster [default: 1.36]
     #[arg(long, value_name = "VERSION", help_heading = "Write")]
     pub(crate) kubernetes: Option<String>,
+    #[command(flatten)]
+    pub(crate) network: Network,
+}
+
+/// How NetworkPolicies are written.
+#[derive(Debug, Args, Default)]
+pub(crate) struct Network {
+    /// What NetworkPolicies rest on: flows alone (observed), flows and what is declared (inferred), or none (off) [default: inferred]
+    #[arg(long = "network", value_name = "BASIS", hide_possible_values = true, help_heading = "Write",
+        value_parser = ["observed", "inferred", "off"])]
+    pub(crate) basis: Option<String>,
+    /// The network plugin of production: generic, vpc, cilium, calico [default: generic]
+    #[arg(long, value_name = "PLUGIN", hide_possible_values = true, help_heading = "Write",
+        value_parser = ["generic", "vpc", "cilium", "calico"])]
+    pub(crate) cni: Option<String>,
+    /// Write Calico's staged form beside each NetworkPolicy from flows: it previews and enforces nothing
+    #[arg(long, help_heading = "Write")]
+    pub(crate) calico_staged: bool,
+    /// Write CiliumNetworkPolicies beside NetworkPolicies from flows: names for addresses, entities for nodes and the API server
+    #[arg(long, help_heading = "Write")]
+    pub(crate) cilium: bool,
 }
 
 /// What is known beside the log.

@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
-use tightfit::config::{Attach, Class, Config, ConfigError, UncheckedConfig};
+use tightfit::config::{Attach, Class, Cni, Config, ConfigError, NetworkBasis, UncheckedConfig};
 
 use crate::args::{Choose, Shape, Shared};
 use crate::exit::WrongValue;
@@ -50,6 +50,9 @@ fn typed(mut unchecked: UncheckedConfig, choose: &Choose, shape: &Shape) -> Resu
             cluster.split_once('=').ok_or_else(|| WrongValue(format!("`--cluster {cluster}`: expected NAME=GLOB")))?;
         unchecked.clusters.insert(name.to_owned(), glob.to_owned());
     }
+    if choose.window.vpc_format.is_some() {
+        unchecked.ingest.vpc_format.clone_from(&choose.window.vpc_format);
+    }
     if shape.exact {
         unchecked.generalize.exact = Some(true);
     }
@@ -63,6 +66,17 @@ fn typed(mut unchecked: UncheckedConfig, choose: &Choose, shape: &Shape) -> Resu
     if shape.kubernetes.is_some() {
         unchecked.kubernetes.version.clone_from(&shape.kubernetes);
     }
+    let network = &shape.network;
+    if let Some(basis) = &network.basis {
+        let found = NetworkBasis::ALL.iter().find(|known| known.name() == basis);
+        unchecked.network.basis = *found.ok_or_else(|| WrongValue(format!("`--network {basis}`: not a basis of policies")))?;
+    }
+    if let Some(cni) = &network.cni {
+        let found = Cni::ALL.iter().find(|known| known.name() == cni);
+        unchecked.network.cni = *found.ok_or_else(|| WrongValue(format!("`--cni {cni}`: not a known network plugin")))?;
+    }
+    unchecked.network.cilium |= network.cilium;
+    unchecked.network.calico_staged |= network.calico_staged;
     Ok(unchecked)
 }
 

@@ -87,6 +87,8 @@ pub struct Surround {
     pub cluster: Option<String>,
     /// When the wrapper says that the record was made; stands in where the record itself carries no time.
     pub time: Option<Timestamp>,
+    /// Whose output the record was, where the wrapper says so: a pod, by namespace and name.
+    pub pod: Option<(String, String)>,
 }
 
 /// How much of a detail is kept, in characters.

@@ -64,6 +64,11 @@ impl<'a> Members<'a> {
         found.map(|(_, value)| value.get()).filter(|value| *value != "null")
     }
 
+    /// The names of all members.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|(name, _)| name.as_ref())
+    }
+
     /// Whether a member is there and not null.
     pub(super) fn has(&self, key: &str) -> bool {
         self.get(key).is_some()

@@ -12,6 +12,7 @@ use std::io;
 pub mod audit;
 pub mod cloudtrail;
 pub mod decoded;
+pub mod flow;
 mod frame;
 mod members;
 mod moment;

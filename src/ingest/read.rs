@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use crate::access::ledger::{FileFault, FileLedger};
 use crate::access::observation::{Basis, Observation, Origin, Record, Reject, Sink, Skip};
 use crate::catalog::Catalog;
-use crate::config::Pattern;
+use crate::config::{Pattern, VpcFormat};
 
 use super::IngestError;
 use super::decoded::{Asked, Decoded, End};
@@ -17,7 +17,11 @@ use super::once::Once;
 use super::source::{Input, InputKind};
 use super::unwrap::Leaf;
 
+mod column;
 mod file;
+mod lines;
+mod table;
+mod thrift;
 
 /// How large a record may be by default, in bytes.
 pub const RECORD_BYTES_MAX: usize = 16 << 20;
@@ -35,6 +39,8 @@ pub struct Options<'a> {
     pub catalog: &'a Catalog,
     /// Cluster name by pattern over input names; the first that matches wins over what a wrapper says.
     pub clusters: &'a [(String, Pattern)],
+    /// The fields of VPC Flow Logs without a header line; `None` knows AWS's default format alone.
+    pub vpc_format: Option<&'a VpcFormat>,
     /// Records before this are passed over.
     pub since: Option<Timestamp>,
     /// Records at or after this are passed over.
@@ -54,6 +60,7 @@ impl<'a> Options<'a> {
         Options {
             catalog,
             clusters: &[],
+            vpc_format: None,
             since: None,
             until: None,
             jobs: 1,

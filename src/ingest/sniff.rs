@@ -7,7 +7,7 @@ pub(super) const SNIFF_BYTES: usize = 64 << 10;
 
 /// What was expected, for messages.
 pub(super) const EXPECTED: &str =
-    "expected CloudTrail records (JSON, or CSV with `eventName` and `eventSource`) or Kubernetes audit events (JSON)";
+    "expected CloudTrail records (JSON, or CSV with `eventName` and `eventSource`), Kubernetes audit events (JSON) or flow logs";
 
 /// The form of an input.
 #[derive(Debug, Clone, PartialEq, Eq)]

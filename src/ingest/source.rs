@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use globset::{GlobBuilder, GlobMatcher};
@@ -20,7 +20,7 @@ pub const SPOOL_BYTES_MAX: u64 = 64 << 30;
 pub enum InputKind {
     /// Records to read.
     Log,
-    /// A stored profile (Parquet: begins with `PAR1`).
+    /// A stored profile (Parquet that is no table of flow records).
     Profile,
 }
 
@@ -203,10 +203,53 @@ fn matches(pattern: &str, matcher: &GlobMatcher) -> Vec<(String, PathBuf)> {
         .collect()
 }
 
+/// A Parquet file is a profile, unless it is whole and says in its footer that it is none: then it is a table of flow records.
 fn kind_of(path: &Path) -> InputKind {
     let mut magic = [0_u8; 4];
-    let read = File::open(path).and_then(|mut file| file.read_exact(&mut magic));
-    if read.is_ok() && &magic == b"PAR1" { InputKind::Profile } else { InputKind::Log }
+    let read = |mut file: File| {
+        file.read_exact(&mut magic)?;
+        footer_of(&mut file)
+    };
+    match File::open(path).and_then(read) {
+        Ok(footer) if &magic == PARQUET => match footer {
+            Some(footer) if memchr::memmem::find(&footer, PROFILE_MARK).is_none() => InputKind::Log,
+            Some(_) | None => InputKind::Profile,
+        },
+        Ok(_) | Err(_) => {
+            if &magic == PARQUET {
+                InputKind::Profile
+            } else {
+                InputKind::Log
+            }
+        }
+    }
+}
+
+/// How a Parquet file begins and ends. <https://parquet.apache.org/docs/file-format/>
+const PARQUET: &[u8; 4] = b"PAR1";
+
+/// What stands in the footer of every profile: the name of its version.
+const PROFILE_MARK: &[u8] = b"tightfit.schema";
+
+/// The footer of a file; `None` where it has none as its last bytes say, or one larger than any log's.
+fn footer_of(file: &mut File) -> io::Result<Option<Vec<u8>>> {
+    const FOOTER_BYTES_MAX: u32 = 64 << 20;
+    let mut end = [0_u8; 8];
+    let length = file.seek(SeekFrom::End(0))?;
+    if length < 12 {
+        return Ok(None);
+    }
+    file.seek(SeekFrom::End(-8))?;
+    file.read_exact(&mut end)?;
+    let [a, b, c, d, magic @ ..] = end;
+    let bytes = u32::from_le_bytes([a, b, c, d]);
+    if &magic != PARQUET || bytes > FOOTER_BYTES_MAX || u64::from(bytes) + 12 > length {
+        return Ok(None);
+    }
+    file.seek(SeekFrom::End(-8 - i64::from(bytes)))?;
+    let mut footer = vec![0_u8; usize::try_from(bytes).unwrap_or_default()];
+    file.read_exact(&mut footer)?;
+    Ok(Some(footer))
 }
 
 #[cfg(test)]

@@ -9,9 +9,11 @@ use super::decoded::{Decoded, Surround};
 use super::frame::{ENVELOPE_KEYS, Frame, Framer};
 use super::members::Members;
 use super::sniff::{EXPECTED, cri_prefix};
-use super::{audit, cloudtrail, moment};
+use super::{audit, cloudtrail, flow, moment};
+use crate::access::identity::is_object_name;
 use crate::access::observation::{Reject, Skip};
 use crate::catalog::Catalog;
+use crate::config::VpcFormat;
 
 /// Wrappers inside each other that are opened.
 const DEPTH_MAX: u32 = 8;
@@ -35,6 +37,7 @@ pub(super) struct Leaf {
 pub(super) struct Unwrapper<'a> {
     pub(super) catalog: &'a Catalog,
     pub(super) record_bytes_max: usize,
+    pub(super) vpc_format: Option<&'a VpcFormat>,
 }
 
 /// How deep in wrappers, and how many bytes may still be made of the delivered value.
@@ -126,6 +129,9 @@ impl Unwrapper<'_> {
         if let Some(decoded) = audit::decode(json.as_bytes(), &surround) {
             return out(Leaf { decoded, digest: digest_of(json, audit::is_own_field) });
         }
+        if let Some(decoded) = flow::of(members, &surround) {
+            return out(Leaf { decoded, digest: digest_of_bytes(json.as_bytes()) });
+        }
         if is_control(members) {
             return out(Leaf { decoded: Decoded::skipped(Skip::Control), digest: Digest::default() });
         }
@@ -213,6 +219,9 @@ impl Unwrapper<'_> {
         if bytes.starts_with(b"CWL CONTROL MESSAGE") {
             return out(Leaf { decoded: Decoded::skipped(Skip::Control), digest: Digest::default() });
         }
+        if let Some(decoded) = flow::of_message(bytes, self.vpc_format, surround) {
+            return out(Leaf { decoded, digest: digest_of_bytes(bytes) });
+        }
         let start = bytes.iter().position(|byte| matches!(byte, b'{' | b'['));
         match start.and_then(|start| bytes.get(start..)) {
             Some(json) if start == Some(0) || json.starts_with(b"{\"") => self.stream(json, surround, budget, out),
@@ -255,7 +264,15 @@ fn about(members: &Members<'_>, surround: &Surround) -> Surround {
     let cluster = surround.cluster.clone().or_else(|| cluster_of(members));
     let times = ["timestamp", "time", "@timestamp", "p_event_time", "TimeGenerated"];
     let time = times.iter().filter_map(|key| members.get(key)).find_map(moment::parse_json).or(surround.time);
-    Surround { cluster, time }
+    Surround { cluster, time, pod: pod_of(members).or_else(|| surround.pod.clone()) }
+}
+
+/// The pod whose output a wrapper holds, as fluent-bit, Fluentd and Vector name it.
+/// <https://docs.fluentbit.io/manual/pipeline/filters/kubernetes>
+fn pod_of(members: &Members<'_>) -> Option<(String, String)> {
+    let kubernetes = members.object("kubernetes")?;
+    let text = |names: [&str; 2]| names.iter().find_map(|name| kubernetes.text(name)).filter(|name| is_object_name(name));
+    Some((text(["namespace_name", "pod_namespace"])?, text(["pod_name", "pod"])?))
 }
 
 /// The cluster that a wrapper names, where the name is fit to be one.

@@ -2,6 +2,7 @@
 
 pub mod iam;
 pub mod last_accessed;
+pub mod network;
 pub mod podsec;
 pub mod rbac;
 pub mod snapshot;
@@ -143,6 +144,10 @@ fn documents(
             Documents::Iam(documents?)
         }
         Language::Rbac => one().and_then(|(file, text)| rbac::parse(file, text)).map(Documents::Rbac)?,
+        Language::Network => {
+            let policies: Result<Vec<_>, LoadError> = texts.iter().map(|(file, text)| network::parse(file, text)).collect();
+            Documents::Network(policies?.into_iter().flatten().collect())
+        }
         Language::PodSecurity => one().and_then(|(file, text)| podsec::parse(file, text)).map(Documents::PodSecurity)?,
     })
 }

@@ -51,6 +51,8 @@ pub enum Permit {
         /// The version whose checks say what the level means: the same pod can need another level at another version.
         version: crate::config::KubeVersion,
     },
+    /// One peer of some pods, in one direction, on one port.
+    Network(Box<super::network::NetworkPermit>),
 }
 
 impl fmt::Display for Permit {
@@ -80,6 +82,7 @@ impl fmt::Display for Permit {
             }
             Permit::NonResource { verb, path } => write!(f, "{verb} {path}"),
             Permit::PodSecurity { level, version } => write!(f, "run pods at {level} ({version})"),
+            Permit::Network(permit) => permit.fmt(f),
         }
     }
 }

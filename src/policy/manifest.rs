@@ -23,6 +23,8 @@ pub enum Language {
     Rbac,
     /// Pod Security labels on a Namespace.
     PodSecurity,
+    /// Kubernetes NetworkPolicy YAML.
+    Network,
 }
 
 /// One identity's policy.

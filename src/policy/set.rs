@@ -9,10 +9,10 @@ use crate::access::request::Request;
 
 pub use super::decision::Decision;
 use super::grant::{Grant, Permit};
-use super::network::NetworkProposal;
+use super::network::{CiliumProposal, NetworkPolicy, NetworkProposal};
 use super::podsec::NamespacePolicy;
 use super::rbac::RbacPolicy;
-use super::{iam, podsec, rbac};
+use super::{iam, network, podsec, rbac};
 
 /// The documents of one identity in one language.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,6 +23,8 @@ pub enum Documents {
     Rbac(RbacPolicy),
     /// The Pod Security level of a namespace.
     PodSecurity(NamespacePolicy),
+    /// The NetworkPolicies of a cluster, of all its namespaces: a flow is asked of those of both its ends.
+    Network(Vec<NetworkPolicy>),
 }
 
 impl Documents {
@@ -33,9 +35,11 @@ impl Documents {
             (Documents::Iam(documents), Request::Aws(request)) => iam::decide(documents, request),
             (Documents::Rbac(policy), Request::Kube(request)) => rbac::decide(policy, identity, groups, request),
             (Documents::PodSecurity(policy), Request::Pod(request)) => podsec::decide(policy, &request.pod),
-            (Documents::Iam(_), Request::Kube(_) | Request::Pod(_))
-            | (Documents::Rbac(_), Request::Aws(_) | Request::Pod(_))
-            | (Documents::PodSecurity(_), Request::Aws(_) | Request::Kube(_)) => Decision::DENY,
+            (Documents::Network(policies), Request::Flow(flow)) => network::decide(policies, flow),
+            (
+                Documents::Iam(_) | Documents::Rbac(_) | Documents::PodSecurity(_) | Documents::Network(_),
+                Request::Aws(_) | Request::Kube(_) | Request::Pod(_) | Request::Flow(_),
+            ) => Decision::DENY,
         }
     }
 
@@ -46,6 +50,7 @@ impl Documents {
             Documents::Iam(documents) => documents.iter().flat_map(iam::permits).collect(),
             Documents::Rbac(policy) => rbac::permits(policy),
             Documents::PodSecurity(policy) => podsec::permits(policy),
+            Documents::Network(policies) => network::permits(policies),
         };
         permits.sort();
         permits.dedup();
@@ -63,9 +68,15 @@ impl Permit {
             }
             (Permit::Rbac { .. } | Permit::NonResource { .. }, Request::Kube(request)) => rbac::covers(self, request),
             (Permit::PodSecurity { level, version }, Request::Pod(request)) => podsec::needs(*level, *version, &request.pod),
-            (Permit::Iam { .. }, Request::Kube(_) | Request::Pod(_))
-            | (Permit::Rbac { .. } | Permit::NonResource { .. }, Request::Aws(_) | Request::Pod(_))
-            | (Permit::PodSecurity { .. }, Request::Aws(_) | Request::Kube(_)) => false,
+            (Permit::Network(permit), Request::Flow(flow)) => network::covers(permit, flow),
+            (
+                Permit::Iam { .. }
+                | Permit::Rbac { .. }
+                | Permit::NonResource { .. }
+                | Permit::PodSecurity { .. }
+                | Permit::Network(_),
+                Request::Aws(_) | Request::Kube(_) | Request::Pod(_) | Request::Flow(_),
+            ) => false,
         }
     }
 }
@@ -174,4 +185,6 @@ pub struct PolicySet {
     pub network: Vec<NetworkProposal>,
     /// By cluster: what production's bindings give, against what was used; empty without a snapshot of the cluster.
     pub granted: Vec<rbac::ClusterUse>,
+    /// What stands in `policies` for networks, in Cilium's language; by cluster and namespace. Nothing judges it.
+    pub cilium: Vec<CiliumProposal>,
 }

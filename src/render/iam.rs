@@ -140,7 +140,8 @@ fn view(
         | Name::Other(_)
         | Name::ServiceAccount { .. }
         | Name::KubeUser(_)
-        | Name::Namespace(_) => ("role", identity.to_string()),
+        | Name::Namespace(_)
+        | Name::Network => ("role", identity.to_string()),
     };
     let label = spelling::label(kind, &name);
     let several = documents.len() > 1;

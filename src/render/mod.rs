@@ -80,6 +80,7 @@ const EMBEDDED: &[(&str, &str)] = &[
     ("rbac/rbac.yaml", include_str!("../../templates/rbac/rbac.yaml")),
     ("network/network-policy.yaml", include_str!("../../templates/network/network-policy.yaml")),
     ("coverage/audit-policy.yaml", include_str!("../../templates/coverage/audit-policy.yaml")),
+    ("network/network-policy.proposal.yaml", include_str!("../../templates/network/network-policy.proposal.yaml")),
     ("report/report.md", include_str!("../../templates/report/report.md")),
 ];
 
@@ -175,8 +176,16 @@ pub fn artifacts(
             }
             Documents::Rbac(policy) => (Language::Rbac, rbac::artifacts(identity, policy, templates)?),
             Documents::PodSecurity(policy) => (Language::PodSecurity, podsec::artifacts(identity, policy, templates)?),
+            Documents::Network(policies) => {
+                let further = subject.config.network;
+                (Language::Network, network::policies(identity, policies, &policy.grants, further, templates)?)
+            }
         };
-        let is_document = |artifact: &&Artifact| language != Language::Iam || artifact.path.ends_with(".json");
+        let is_document = |artifact: &&Artifact| match language {
+            Language::Iam => artifact.path.ends_with(".json"),
+            Language::Network => artifact.path.ends_with(&format!("/{}", network::FILE)),
+            Language::Rbac | Language::PodSecurity => true,
+        };
         let documents: Vec<String> = written.iter().filter(is_document).map(|artifact| artifact.path.clone()).collect();
         if bearer != identity {
             shared.insert(bearer, documents.clone());
@@ -191,7 +200,7 @@ pub fn artifacts(
         artifacts.extend(match &split.documents {
             Documents::Iam(documents) => iam::split_artifacts(&split.identity, &split.workload, documents)?,
             Documents::Rbac(policy) => rbac::split_artifacts(&split.identity, &split.workload, policy, templates)?,
-            Documents::PodSecurity(_) => Vec::new(),
+            Documents::PodSecurity(_) | Documents::Network(_) => Vec::new(),
         });
     }
     for companion in &subject.policies.companions {
@@ -208,6 +217,9 @@ pub fn artifacts(
     }
     for granted in &subject.policies.granted {
         artifacts.push(rbac::use_artifact(granted, detail)?);
+    }
+    for proposal in &subject.policies.cilium {
+        artifacts.push(network::cilium(proposal, templates)?);
     }
     artifacts.extend(coverage::artifacts(subject.sight, templates)?);
     artifacts.push(evidence::artifact(subject.profile, detail)?);

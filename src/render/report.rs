@@ -201,6 +201,9 @@ pub fn spell_undecided(why: &Undecided) -> String {
         Undecided::IdentityUnknown(kind) => format!("the identity cannot be told ({kind})"),
         Undecided::ResponseMissing => "the answer was never recorded".to_owned(),
         Undecided::NotCarried(what) => format!("the log form does not carry {what}"),
+        Undecided::DirectionUnknown(protocol) => {
+            format!("nothing says who opened the connection ({protocol}, no flags, ports of one kind on both ends)")
+        }
     }
 }
 
@@ -256,6 +259,7 @@ fn written(policies: &PolicySet, detail: Detail) -> Vec<Written> {
             Documents::Iam(_) => "IAM",
             Documents::Rbac(_) => "RBAC",
             Documents::PodSecurity(_) => "Pod Security",
+            Documents::Network(_) => "NetworkPolicy",
         },
         folder: code(&detail.show(&artifact::folder(policies.folds.get(identity).unwrap_or(identity)))),
         grants: policy.grants.len(),

@@ -50,6 +50,9 @@ pub fn policies(profile: &Profile, config: &Config, catalog: &Catalog, snapshot:
         let policy = match (&identity.home, &identity.name) {
             (Home::Account { .. }, _) => iam::policy(identity, seen, &setting, &mut findings),
             (Home::Cluster(_), Name::Namespace(_)) => podsec::policy((identity, seen), profile, config, &mut set, &mut findings),
+            (Home::Cluster(_), Name::Network) => {
+                network::policy(identity, seen, profile, config, (&mut set.cilium, &mut findings))
+            }
             (Home::Cluster(_), _) => {
                 set.splits.extend(rbac::splits(identity, seen, (profile, config), &standing, &mut findings));
                 rbac::policy_beside(identity, seen, config, &standing, &mut findings)

@@ -6,6 +6,7 @@ use crate::access::aws::{AwsRequest, AwsRequestKey, Resource};
 use crate::access::identity::Identity;
 use crate::access::request::Request;
 use crate::policy::grant::{Permit, Reason};
+use crate::policy::network::Direction;
 use crate::policy::set::Policy;
 use crate::verdict::{Excess, Necessity};
 
@@ -17,9 +18,13 @@ pub(super) fn judge(identity: &Identity, policy: &Policy, used: &[Request], nece
     let mut needed: BTreeSet<usize> = BTreeSet::new();
     for request in used {
         let covers = |place: &usize| permits.get(*place).is_some_and(|permit| permit.covers(request));
-        let mut covering = places.near(request).filter(covers);
-        if let (Some(only), None) = (covering.next(), covering.next()) {
-            needed.insert(only);
+        let covering: Vec<usize> = places.near(request).filter(covers).collect();
+        // A flow needs a unit on each of its two sides; every other request needs one.
+        for side in [None, Some(Direction::Egress), Some(Direction::Ingress)] {
+            let mut of_side = covering.iter().filter(|place| permits.get(**place).is_some_and(|permit| side_of(permit) == side));
+            if let (Some(only), None) = (of_side.next(), of_side.next()) {
+                needed.insert(*only);
+            }
         }
     }
     for (index, permit) in permits.iter().enumerate() {
@@ -33,6 +38,13 @@ pub(super) fn judge(identity: &Identity, policy: &Policy, used: &[Request], nece
         if !is_needed {
             necessity.excess.push(Excess { identity: identity.clone(), permit: permit.clone(), reason: reason.cloned() });
         }
+    }
+}
+
+fn side_of(permit: &Permit) -> Option<Direction> {
+    match permit {
+        Permit::Network(permit) => Some(permit.direction),
+        Permit::Iam { .. } | Permit::Rbac { .. } | Permit::NonResource { .. } | Permit::PodSecurity { .. } => None,
     }
 }
 
@@ -50,7 +62,11 @@ impl Places {
                 Permit::Iam { action, resource, .. } if !action.contains(['*', '?']) && !resource.contains(['*', '?', '$']) => {
                     places.named.entry((action.to_ascii_lowercase(), resource.clone())).or_default().push(place);
                 }
-                Permit::Iam { .. } | Permit::Rbac { .. } | Permit::NonResource { .. } | Permit::PodSecurity { .. } => {
+                Permit::Iam { .. }
+                | Permit::Rbac { .. }
+                | Permit::NonResource { .. }
+                | Permit::PodSecurity { .. }
+                | Permit::Network(_) => {
                     places.others.push(place);
                 }
             }
@@ -63,7 +79,7 @@ impl Places {
             Request::Aws(AwsRequest { key: AwsRequestKey { action, resource: Resource::Arn(arn), .. }, .. }) => {
                 Some((action.to_string().to_ascii_lowercase(), arn.to_policy()))
             }
-            Request::Aws(_) | Request::Kube(_) | Request::Pod(_) => None,
+            Request::Aws(_) | Request::Kube(_) | Request::Pod(_) | Request::Flow(_) => None,
         };
         let named = asked.and_then(|asked| self.named.get(&asked)).into_iter().flatten();
         named.chain(&self.others).copied()

@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use indexmap::{IndexMap, IndexSet};
 
+use super::flows::Flows;
 use super::necessity;
 use crate::access::aws::{Context, Resource};
 use crate::access::coverage::Sighting;
 use crate::access::evidence::{EventRef, Evidence};
-use crate::access::identity::Identity;
+use crate::access::identity::{Identity, Name};
 use crate::access::inventory::Fact;
 use crate::access::kube::KubeRequest;
 use crate::access::observation::{Basis, Observation, Outcome, Record, Sink};
@@ -37,7 +38,7 @@ static NOTHING_ALLOWS: Decision = Decision::DENY;
 /// Judges a policy set while a log is read a second time.
 #[derive(Debug)]
 pub struct Replay<'a> {
-    policies: &'a PolicySet,
+    pub(super) policies: &'a PolicySet,
     config: &'a Config,
     snapshot: Option<&'a Snapshot>,
     /// Bindings that stay beside the policies.
@@ -46,7 +47,9 @@ pub struct Replay<'a> {
     masters: BTreeSet<usize>,
     groups: IndexSet<Vec<String>>,
     judged: IndexMap<(usize, RequestKey), Judged>,
-    undecided: u64,
+    /// Flows as their records name them: whose ends they are is known when everything was read.
+    pub(super) flows: Flows,
+    pub(super) undecided: u64,
     /// Whether some document asks in which account a resource is.
     by_account: bool,
 }
@@ -77,7 +80,7 @@ impl<'a> Replay<'a> {
     pub fn new(policies: &'a PolicySet, config: &'a Config) -> Self {
         let by_account = |policy: &Policy| match &policy.documents {
             Documents::Iam(documents) => documents.iter().any(iam::asks_for_account),
-            Documents::Rbac(_) | Documents::PodSecurity(_) => false,
+            Documents::Rbac(_) | Documents::PodSecurity(_) | Documents::Network(_) => false,
         };
         Replay {
             by_account: policies.policies.values().any(by_account),
@@ -89,6 +92,7 @@ impl<'a> Replay<'a> {
             masters: BTreeSet::new(),
             groups: IndexSet::new(),
             judged: IndexMap::new(),
+            flows: Flows::default(),
             undecided: 0,
         }
     }
@@ -129,12 +133,12 @@ impl<'a> Replay<'a> {
         let (snapshot, Request::Aws(request)) = (self.snapshot?, request) else { return None };
         match self.policies.policies.get(identity).map(|policy| &policy.documents) {
             Some(Documents::Iam(documents)) => snapshot.authorize(identity, documents, request),
-            Some(Documents::Rbac(_) | Documents::PodSecurity(_)) => None,
+            Some(Documents::Rbac(_) | Documents::PodSecurity(_) | Documents::Network(_)) => None,
             None => snapshot.trusts(identity, request),
         }
     }
 
-    fn judge(
+    pub(super) fn judge(
         &mut self,
         identity: &Identity,
         groups: &[String],
@@ -215,7 +219,12 @@ impl<'a> Replay<'a> {
                 for (outcome, tally) in &seen.outcomes {
                     for (place, context) in tally.contexts().into_iter().enumerate() {
                         let (count, events) = if place == 0 { (tally.count, tally.evidence.events()) } else { (0, Vec::new()) };
-                        self.judge(identity, &groups, &key.to_request(context), *outcome, count, &events);
+                        match key {
+                            RequestKey::Flow(flow) => self.flows.insert(identity, flow, *outcome, count, &events),
+                            RequestKey::Aws(_) | RequestKey::Kube(_) | RequestKey::Pod(_) => {
+                                self.judge(identity, &groups, &key.to_request(context), *outcome, count, &events);
+                            }
+                        }
                     }
                 }
             }
@@ -223,7 +232,7 @@ impl<'a> Replay<'a> {
         self.undecided += profile.ledger.undecided_count();
     }
 
-    /// The verdict; `coverage` are the holes of the recording.
+    /// The verdict; `coverage` are the holes of the recording. Flows that were never resolved are undecided: see [`Replay::resolve`].
     #[must_use]
     pub fn verdict(self, basis: VerdictBasis, coverage: Vec<Finding>) -> Verdict {
         let mut sufficiency = Sufficiency::default();
@@ -262,7 +271,15 @@ impl<'a> Replay<'a> {
             necessity::judge(identity, policy, used, &mut necessity);
         }
         let left_out = left_out.into_iter().map(|(identity, why)| LeftOut { identity: identity.clone(), why }).collect();
-        Verdict { basis, sufficiency, necessity, restraint, coverage, undecided: self.undecided, left_out }
+        Verdict {
+            basis,
+            sufficiency,
+            necessity,
+            restraint,
+            coverage,
+            undecided: self.undecided.saturating_add(self.flows.count()),
+            left_out,
+        }
     }
 
     fn left_out(&self, index: usize, identity: &Identity) -> Option<String> {
@@ -273,7 +290,10 @@ impl<'a> Replay<'a> {
         if self.policies.policies.contains_key(identity) {
             return None;
         }
-        self.config.left_out_as(identity, self.snapshot.and_then(|snapshot| snapshot.told_class(identity)))
+        let told = self.snapshot.and_then(|snapshot| snapshot.told_class(identity));
+        let open =
+            || (identity.name == Name::Network).then(|| "no NetworkPolicy stands on its flows: every pod is open".to_owned());
+        self.config.left_out_as(identity, told).or_else(open)
     }
 
     fn trust_gap(&self, identity: &Identity, key: &RequestKey, judged: &Judged) -> Option<CounterExample> {
@@ -415,6 +435,7 @@ impl Replay<'_> {
             file: observation.origin.file.to_owned(),
             record: observation.origin.record,
         };
+        let Observation { identity, groups, outcome, .. } = observation;
         let moved;
         let request = match observation.request {
             Request::Kube(request) => match rbac::target::asked(request, observation.basis, self.config.kubernetes) {
@@ -425,8 +446,9 @@ impl Replay<'_> {
                     &moved
                 }
             },
+            Request::Flow(flow) => return self.flows.insert(identity, flow, *outcome, 1, &[&event]),
             Request::Aws(_) | Request::Pod(_) => observation.request,
         };
-        self.judge(observation.identity, observation.groups, request, observation.outcome, 1, &[&event]);
+        self.judge(identity, groups, request, *outcome, 1, &[&event]);
     }
 }

@@ -78,7 +78,7 @@ impl Count {
                     .iter()
                     .filter_map(|asked| match &asked.request {
                         Request::Aws(request) => Some((request.key.clone(), asked.outcome, asked.basis.clone())),
-                        Request::Kube(_) | Request::Pod(_) => None,
+                        Request::Kube(_) | Request::Pod(_) | Request::Flow(_) => None,
                     })
                     .collect();
                 self.requests += keys.len();

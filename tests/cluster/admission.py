@@ -245,8 +245,8 @@ def each(work, jobs):
         return list(pool.map(lambda job: work(*job), jobs))
 
 
-def stages(written):
-    """Applies stage one, sees that it warns and refuses nothing, and goes on to stage two."""
+def stages(written, accounts=("web",)):
+    """Applies stage one, sees that it warns and refuses nothing, and goes on to stage two, until that holds for every account."""
     bad = good()
     bad["spec"]["hostIPC"] = True
     for where, (one, two) in written.items():
@@ -262,8 +262,9 @@ def stages(written):
             raise AssertionError(f"stage one of {where} never warned")
         for document in two:
             apply(document)
-    for where in written:
-        until_denied(where, as_account(bad, "web"))
+    never = good()
+    never["spec"]["volumes"] = [{"name": "v", "hostPath": {"path": "/never/seen"}}]
+    each(lambda where, account: until_denied(where, as_account(never, account)), [(where, account) for where in written for account in accounts])
 
 
 def levels(pods):
@@ -329,7 +330,7 @@ def exceptions(pods):
     observed = [(where, as_account(good(), name, name)) for name in accounts if name.startswith("web")]
     observed += [(where, as_account(pod, f"alone-{number}", f"alone-{number}")) for number, (pod, _) in enumerate(chosen)]
     written = generate(36, observed)
-    stages(written)
+    stages(written, accounts)
     policies = [document["metadata"]["name"] for document in written[where][0] if "validations" in document["spec"]]
     assert len(policies) == len(chosen) + 1, (len(policies), len(chosen))
     jobs = [(number, account) for number in range(len(chosen)) for account in range(-1, len(chosen))]
@@ -355,7 +356,7 @@ def exact():
     container |= {"ports": [{"containerPort": 9100}], "volumeMounts": [{"name": "logs", "mountPath": "/l", "readOnly": True}, {"name": "run", "mountPath": "/r"}]}
     container["securityContext"]["capabilities"]["add"] = ["NET_RAW"]
     written = generate(36, [(where, as_account(good(), "web", "web")), (where, as_account(pod, "agent", "agent"))])
-    stages(written)
+    stages(written, ("web", "agent"))
 
     def changed(change):
         other = copy.deepcopy(pod)

@@ -112,7 +112,7 @@ fn asked_units(documents: &RbacPolicy) -> BTreeSet<Asked> {
             let (namespace, name) = (namespace.unwrap_or_default(), name.unwrap_or_default());
             Some(Asked { verb, on: On::Resource { group, resource, subresource, namespace, name } })
         }
-        Permit::Iam { .. } | Permit::PodSecurity { .. } => None,
+        Permit::Iam { .. } | Permit::PodSecurity { .. } | Permit::Network(_) => None,
     };
     tightfit::policy::rbac::permits(documents).into_iter().filter_map(unit).collect()
 }
@@ -120,7 +120,7 @@ fn asked_units(documents: &RbacPolicy) -> BTreeSet<Asked> {
 fn documents<'a>(plan: &'a Plan, identity: &Identity) -> Option<&'a RbacPolicy> {
     match &plan.policies.policies.get(identity)?.documents {
         Documents::Rbac(documents) => Some(documents),
-        Documents::Iam(_) | Documents::PodSecurity(_) => None,
+        Documents::Iam(_) | Documents::PodSecurity(_) | Documents::Network(_) => None,
     }
 }
 

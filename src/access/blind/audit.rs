@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::coverage::AuditCoverage;
 use super::super::identity::Identity;
-use super::super::inventory::{Inventory, Place};
+use super::super::inventory::{Inventory, Place, WorkloadSeen};
 use super::super::kube::pod_of;
 use super::super::pod::PodBasis;
 use crate::finding::{Code, Finding};
@@ -110,7 +110,8 @@ fn older(cluster: &str, audit: &AuditCoverage, inventory: &Inventory) -> Option<
 
 /// Cron jobs of which no pod was seen: what they do is not in the log.
 fn not_run(cluster: &str, inventory: &Inventory) -> Option<Finding> {
-    let owners = inventory.pod_owners.iter().map(|(pod, owner)| (&pod.cluster, &pod.namespace, &owner.kind, &owner.name));
+    let owned = inventory.pod_owners.iter().flat_map(|(pod, owners)| owners.iter().map(move |owner| (pod, owner)));
+    let owners = owned.map(|(pod, owner)| (&pod.cluster, &pod.namespace, &owner.kind, &owner.name));
     let workloads = inventory.workloads.iter().filter(|(_, seen)| seen.basis > PodBasis::Template);
     let workloads = workloads.map(|((place, kind), _)| (&place.cluster, &place.namespace, kind, &place.name));
     let ran: BTreeSet<(&String, &String, &String)> = owners
@@ -133,7 +134,7 @@ fn not_run(cluster: &str, inventory: &Inventory) -> Option<Finding> {
     })
 }
 
-/// Namespaces whose pods no body shows and no label has checked: then not even an annotation tells what their pods violate.
+/// Namespaces whose pods no body shows and no label has checked: then not even an annotation tells what they violate.
 fn hidden(cluster: &str, audit: &AuditCoverage, inventory: &Inventory) -> Vec<Finding> {
     let none = BTreeMap::new();
     let is_hidden = |(namespace, _): &(&String, &u64)| {
@@ -141,7 +142,10 @@ fn hidden(cluster: &str, audit: &AuditCoverage, inventory: &Inventory) -> Vec<Fi
         let labels = inventory.namespaces.get(&key).unwrap_or(&none);
         let level = |mode: &&str| labels.get(&format!("pod-security.kubernetes.io/{mode}"));
         let checked = MODES.iter().filter_map(level).any(|level| level != "privileged");
-        !checked && !inventory.pod_violations.contains_key(&key)
+        let seen = |((place, _), seen): (&(Place, String), &WorkloadSeen)| {
+            place.cluster == cluster && place.namespace == **namespace && seen.basis > PodBasis::Template
+        };
+        !checked && !inventory.pod_violations.contains_key(&key) && !inventory.workloads.iter().any(seen)
     };
     let find = |(namespace, count): (&String, &u64)| {
         let note = "pods were written without bodies, and no label of the namespace has them checked: label it `pod-security.kubernetes.io/audit=restricted` in staging, then events say even at level Metadata what each pod violates";

@@ -67,6 +67,12 @@ impl Coverage {
             gap_hole(&format!("cluster {cluster}"), &audit.span, audit.reads.saturating_add(audit.writes), &mut holes);
         }
         holes.extend(self.response_missing.keys().filter_map(|cluster| self.unanswered(cluster)));
+        for (cluster, flows) in &self.flows {
+            for (source, count) in &flows.lost {
+                let note = format!("the {source} flow log says that it lost records: connections may be missing; record longer");
+                holes.push(Finding::new(Code::FlowsLost, format!("cluster {cluster}"), note).counted(*count));
+            }
+        }
         self.window_hole(expected.days_min, &mut holes);
         holes
     }
@@ -83,6 +89,12 @@ impl Coverage {
                 remark.severity = Severity::Note;
             }
             remarks.push(remark);
+        }
+        let audited = self.audits.values().any(|audit| audit.named);
+        for (cluster, flows) in self.flows.iter().filter(|(_, flows)| flows.unnamed && audited) {
+            let note = "flow records name no cluster but audit events do, so nothing tells whose addresses these are: name it with `--cluster NAME=GLOB`";
+            let count = flows.sources.values().sum();
+            remarks.push(Finding::new(Code::ClusterUnnamed, cluster.clone(), note).counted(count));
         }
         if self.duplicate_id_count > 0 {
             let ids: Vec<&str> = self.duplicate_ids.iter().map(String::as_str).collect();

@@ -36,6 +36,34 @@ pub enum Sighting {
     },
     /// A Kubernetes audit event.
     Audit(Box<AuditSighting>),
+    /// A record of a flow log.
+    Flow {
+        /// When.
+        time: Timestamp,
+        /// The cluster.
+        cluster: String,
+        /// Whether the wrapper or an option named the cluster.
+        cluster_named: bool,
+        /// Which kind of flow log, such as `hubble`.
+        source: String,
+        /// How many records or events it says were lost; 0 for a record of a flow.
+        lost: u64,
+    },
+}
+
+/// What was seen of one cluster's flow logs.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct FlowCoverage {
+    /// Whether any record's cluster was named.
+    pub named: bool,
+    /// Whether any record named none.
+    pub unnamed: bool,
+    /// Records by kind of flow log.
+    pub sources: BTreeMap<String, u64>,
+    /// What they say was lost, by kind of flow log.
+    pub lost: BTreeMap<String, u64>,
+    /// When.
+    pub span: Span,
 }
 
 /// First and last time, and the days on which anything was seen. Empty means nothing was.
@@ -56,6 +84,9 @@ pub struct Coverage {
     pub trails: BTreeMap<String, TrailCoverage>,
     /// Kubernetes audit, by cluster.
     pub audits: BTreeMap<String, AuditCoverage>,
+    /// Flow logs, by cluster.
+    #[serde(default)]
+    pub flows: BTreeMap<String, FlowCoverage>,
     /// Accounts that ARNs of CloudTrail requests name, with the number of records.
     #[serde(default)]
     pub accounts_mentioned: Capped<u64>,
@@ -105,6 +136,18 @@ impl Coverage {
                 slot(&mut self.trails, account).insert_aggregated(*time, service, dimension, *count);
             }
             Sighting::Audit(sighting) => slot(&mut self.audits, &sighting.cluster).insert(sighting),
+            Sighting::Flow { time, cluster, cluster_named, source, lost } => {
+                let flows = slot(&mut self.flows, cluster);
+                flows.named |= *cluster_named;
+                flows.unnamed |= !*cluster_named;
+                if *lost > 0 {
+                    let sum = slot(&mut flows.lost, source);
+                    *sum = sum.saturating_add(*lost);
+                } else {
+                    *slot(&mut flows.sources, source) += 1;
+                }
+                flows.span.insert(*time);
+            }
         }
     }
 
@@ -127,7 +170,8 @@ impl Coverage {
     #[must_use]
     pub fn span(&self) -> Span {
         let mut span = Span::default();
-        for part in self.trails.values().map(|trail| &trail.span).chain(self.audits.values().map(|audit| &audit.span)) {
+        let kubernetes = self.audits.values().map(|audit| &audit.span).chain(self.flows.values().map(|flows| &flows.span));
+        for part in self.trails.values().map(|trail| &trail.span).chain(kubernetes) {
             span.merge(part);
         }
         span
@@ -142,6 +186,14 @@ impl Coverage {
         self.regions_mentioned.merge(&other.regions_mentioned, |mine, theirs| *mine += theirs);
         for (cluster, audit) in &other.audits {
             slot(&mut self.audits, cluster).merge(audit);
+        }
+        for (cluster, flows) in &other.flows {
+            let mine = slot(&mut self.flows, cluster);
+            mine.named |= flows.named;
+            mine.unnamed |= flows.unnamed;
+            add_counts(&mut mine.sources, &flows.sources);
+            add_counts(&mut mine.lost, &flows.lost);
+            mine.span.merge(&flows.span);
         }
         add_counts(&mut self.response_missing, &other.response_missing);
         self.duplicate_ids.extend(other.duplicate_ids.iter().cloned());

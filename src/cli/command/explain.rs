@@ -144,7 +144,7 @@ fn decide(identity: &Identity, policy: Option<&Policy>, seen: &IdentityProfile, 
             Request::Kube(request) if !answer.is_allow() && rbac::allowed_by_default(identity, &groups, request) => {
                 Decision::Allow { by: "what every authenticated user has".to_owned() }
             }
-            Request::Aws(_) | Request::Kube(_) | Request::Pod(_) => answer,
+            Request::Aws(_) | Request::Kube(_) | Request::Pod(_) | Request::Flow(_) => answer,
         }
     };
     // Of several contexts the one that is denied.

@@ -61,16 +61,17 @@ fn refuse_nothing(session: &Session<'_>, plan: &Plan) -> Result<()> {
 }
 
 fn kinds(policies: &PolicySet) -> String {
-    let (mut iam, mut rbac, mut podsec) = (0, 0, 0);
+    let (mut iam, mut rbac, mut podsec, mut network) = (0, 0, 0, 0);
     for policy in policies.policies.values() {
         *match policy.documents {
             Documents::Iam(_) => &mut iam,
             Documents::Rbac(_) => &mut rbac,
             Documents::PodSecurity(_) => &mut podsec,
+            Documents::Network(_) => &mut network,
         } += 1;
     }
     format!(
-        "IAM for {iam}, RBAC for {rbac}, Pod Security for {podsec}, network proposals for {}, trust advice for {}",
+        "IAM for {iam}, RBAC for {rbac}, Pod Security for {podsec}, NetworkPolicies for {network}, network proposals for {}, trust advice for {}",
         policies.network.len(),
         policies.trust.len()
     )

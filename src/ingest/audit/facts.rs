@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::Timestamp;
 use serde_json::Value;
 
 use super::body::{self, controller_kind, is_dry_run, is_pods, namespace_of, pod_of, template_of};
@@ -10,6 +11,9 @@ use crate::access::inventory::{Fact, Place, ServicePort};
 use crate::access::kube::KubeResource;
 use crate::access::observation::Outcome;
 use crate::access::pod::PodBasis;
+
+mod addresses;
+mod entrances;
 
 /// The annotation that ties a service account to an IAM role.
 /// <https://docs.aws.amazon.com/eks/latest/userguide/associate-service-account-role.html>
@@ -23,6 +27,9 @@ struct Scene<'a> {
     cluster: &'a str,
     resource: &'a KubeResource,
     basis: PodBasis,
+    time: Option<Timestamp>,
+    /// Whether the event changed the object, so that it is as it is at that time; else it was read, and may have ended long ago.
+    changes: bool,
 }
 
 /// What Pod Security's audit mode wrote into an event that was allowed: there even where no body was recorded.
@@ -35,16 +42,31 @@ pub(super) fn violation(event: &Event<'_>, resource: &KubeResource, outcome: Out
 
 /// What an event that was allowed, and not a dry run, shows: the object that it wrote or read, or the objects that it listed.
 pub(super) fn of(event: &Event<'_>, resource: &KubeResource, outcome: Outcome) -> Vec<Fact> {
-    let carries = matches!(event.verb.as_str(), "create" | "update" | "patch" | "get" | "list");
-    let whole = resource.subresource.is_empty() || (is_pods(resource) && resource.subresource == "ephemeralcontainers");
+    let changes = matches!(event.verb.as_str(), "create" | "update" | "patch" | "delete");
+    // The answer to a deletion is the object once more, with the time at which a pod gave its address back.
+    let carries = match event.verb.as_str() {
+        "create" | "update" | "patch" | "get" | "list" => true,
+        "delete" => is_pods(resource),
+        _ => false,
+    };
+    let whole = match resource.subresource.as_str() {
+        "" => true,
+        "ephemeralcontainers" => is_pods(resource),
+        // What a kubelet or a controller reports is the whole object again, with the addresses that it was given.
+        "status" => matches!((resource.api_group.as_str(), resource.resource.as_str()), ("", "pods" | "services" | "nodes")),
+        _ => false,
+    };
     if outcome != Outcome::Allowed || !carries || !whole || is_dry_run(event) || !is_wanted(resource) {
         return Vec::new();
     }
     let Some(body) = body::written(event) else { return Vec::new() };
-    let scene = Scene { cluster: &event.cluster, resource, basis: body.basis };
-    let objects = body.object.get("items").and_then(Value::as_array).map_or(std::slice::from_ref(&body.object), Vec::as_slice);
+    let scene = Scene { cluster: &event.cluster, resource, basis: body.basis, time: event.time, changes };
+    let one = std::slice::from_ref(&body.object);
+    let objects = body.object.get("items").and_then(Value::as_array).map_or(one, Vec::as_slice);
     let mut facts: Vec<Fact> = objects.iter().filter_map(|object| fact(&scene, object)).collect();
     facts.extend(objects.iter().filter_map(|object| pod_owner(&scene, object).or_else(|| schedule(&scene, object))));
+    facts.extend(objects.iter().flat_map(|object| addresses::of(&scene, object)));
+    facts.extend(objects.iter().flat_map(|object| entrances::of(&scene, object)));
     facts.sort();
     facts.dedup();
     facts
@@ -54,7 +76,14 @@ fn is_wanted(resource: &KubeResource) -> bool {
     let kind = (resource.api_group.as_str(), resource.resource.as_str());
     matches!(
         kind,
-        ("", "pods" | "services" | "namespaces" | "serviceaccounts") | ("networking.k8s.io" | "extensions", "ingresses")
+        ("", "pods" | "services" | "namespaces" | "serviceaccounts" | "nodes" | "endpoints")
+            | ("discovery.k8s.io", "endpointslices")
+            | ("networking.k8s.io" | "extensions", "ingresses")
+            | ("gateway.networking.k8s.io", "httproutes" | "grpcroutes" | "tcproutes" | "tlsroutes" | "udproutes")
+            | ("route.openshift.io", "routes")
+            | ("admissionregistration.k8s.io", "validatingwebhookconfigurations" | "mutatingwebhookconfigurations")
+            | ("apiextensions.k8s.io", "customresourcedefinitions")
+            | ("apiregistration.k8s.io", "apiservices")
     ) || controller_kind(resource).is_some()
 }
 

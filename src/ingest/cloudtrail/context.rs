@@ -97,7 +97,8 @@ pub(super) fn via<'a>(trail: &'a Trail, me: &Identity) -> Option<&'a str> {
         | Name::Other(_)
         | Name::ServiceAccount { .. }
         | Name::KubeUser(_)
-        | Name::Namespace(_) => true,
+        | Name::Namespace(_)
+        | Name::Network => true,
     };
     (!own).then_some(service)
 }

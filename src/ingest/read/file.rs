@@ -14,7 +14,7 @@ use crate::ingest::sniff::{CriLines, EXPECTED, Form, SNIFF_BYTES, form_of, witho
 use crate::ingest::source::Input;
 use crate::ingest::unwrap::{Leaf, Unwrapper, digest_of_bytes};
 
-use super::{Options, Parcel};
+use super::{Options, Parcel, lines, table};
 
 /// Records handed over at once.
 const BATCH_RECORDS: usize = 256;
@@ -29,7 +29,7 @@ const FOREIGN_MAX: usize = 10_000;
 type Send<'s> = dyn FnMut(Vec<Leaf>, u64) -> bool + 's;
 
 /// Decoded records on their way out. They are held back until one shows that the file is a log at all.
-struct Outbox<'a, 's> {
+pub(super) struct Outbox<'a, 's> {
     unwrapper: Unwrapper<'a>,
     surround: Surround,
     inside: Option<(Surround, bool)>,
@@ -53,8 +53,12 @@ pub(super) fn read(input: &Input, options: &Options<'_>, send: &mut Send<'_>) ->
     };
     let cluster = options.clusters.iter().find(|(_, pattern)| pattern.matches(&input.name)).map(|(name, _)| name.clone());
     let mut outbox = Outbox {
-        unwrapper: Unwrapper { catalog: options.catalog, record_bytes_max: options.record_bytes_max },
-        surround: Surround { cluster, time: None },
+        unwrapper: Unwrapper {
+            catalog: options.catalog,
+            record_bytes_max: options.record_bytes_max,
+            vpc_format: options.vpc_format,
+        },
+        surround: Surround { cluster, ..Surround::default() },
         inside: None,
         batch: Vec::new(),
         batch_bytes: 0,
@@ -77,7 +81,7 @@ fn end(fault: Option<FileFault>, raw: &Raw, sent: u64) -> Parcel {
     Parcel::End { fault, digest: raw.digest(), raw_bytes: raw.bytes().saturating_sub(sent) }
 }
 
-fn fault_of(stop: Stop) -> FileFault {
+pub(super) fn fault_of(stop: Stop) -> FileFault {
     match stop {
         Stop::Truncated(why) => FileFault::Truncated(why),
         Stop::Unreadable(why) => FileFault::Unreadable(why),
@@ -101,8 +105,14 @@ fn read_forms(opened: &mut Opened, options: &Options<'_>, outbox: &mut Outbox<'_
             start.clear();
         }
     }
+    if start.starts_with(table::MAGIC) {
+        return table::read(opened, &start, stop, outbox);
+    }
     let form = form_of(&start);
     let start = without_mark(&start);
+    if let Some(format) = lines::format_of(start, options.vpc_format) {
+        return lines::fault(lines::read(opened, start, stop, format, options.record_bytes_max, outbox));
+    }
     match form {
         Form::Foreign(_) if start.is_empty() && stop.is_some() => stop.map(fault_of),
         Form::Foreign(why) => Some(outbox.foreign(&why)),
@@ -268,7 +278,18 @@ impl Outbox<'_, '_> {
         self.put(Leaf { decoded, digest }, row.as_slice().len());
     }
 
-    fn put(&mut self, leaf: Leaf, bytes: usize) {
+    /// Whether nobody wants more.
+    pub(super) fn is_stopped(&self) -> bool {
+        self.stopped
+    }
+
+    /// What is known of every record of the file.
+    pub(super) fn surround(&self) -> &Surround {
+        &self.surround
+    }
+
+    /// Takes one decoded record, read from so many bytes.
+    pub(super) fn put(&mut self, leaf: Leaf, bytes: usize) {
         let leaf = Leaf { decoded: leaf.decoded.bounded(), ..leaf };
         self.is_log |= !matches!(leaf.decoded.end, End::Rejected { reject: Reject::Foreign | Reject::Malformed, .. });
         match &leaf.decoded.end {
@@ -312,7 +333,7 @@ impl Outbox<'_, '_> {
         Some(self.give_up(why))
     }
 
-    fn foreign(&mut self, what: &str) -> FileFault {
+    pub(super) fn foreign(&mut self, what: &str) -> FileFault {
         self.batch.clear();
         self.give_up(format!("{what}: {EXPECTED}"))
     }

@@ -81,7 +81,8 @@ impl Caller {
             | Name::Other(_)
             | Name::ServiceAccount { .. }
             | Name::KubeUser(_)
-            | Name::Namespace(_) => return None,
+            | Name::Namespace(_)
+            | Name::Network => return None,
         };
         let has_account = !matches!(who, Who::Service(_) | Who::Federated(_) | Who::Anonymous);
         Some(Caller { partition: partition.clone(), account: if has_account { id.clone() } else { String::new() }, who })

@@ -82,7 +82,14 @@ pub fn includes(wide: &Permit, narrow: &Permit) -> bool {
             let below = path.strip_suffix('*').is_some_and(|front| on.starts_with(front));
             (verb == "*" || verb == by) && (path == on || below)
         }
-        (Permit::Rbac { .. } | Permit::NonResource { .. } | Permit::Iam { .. } | Permit::PodSecurity { .. }, _) => false,
+        (
+            Permit::Rbac { .. }
+            | Permit::NonResource { .. }
+            | Permit::Iam { .. }
+            | Permit::PodSecurity { .. }
+            | Permit::Network(_),
+            _,
+        ) => false,
     }
 }
 

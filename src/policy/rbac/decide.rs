@@ -63,7 +63,14 @@ pub fn covers(permit: &Permit, request: &KubeRequest) -> bool {
         (Permit::NonResource { verb, path }, KubeTarget::NonResource(asked)) => {
             (verb == "*" || *verb == request.verb) && path_matches(path, asked)
         }
-        (Permit::Rbac { .. } | Permit::NonResource { .. } | Permit::Iam { .. } | Permit::PodSecurity { .. }, _) => false,
+        (
+            Permit::Rbac { .. }
+            | Permit::NonResource { .. }
+            | Permit::Iam { .. }
+            | Permit::PodSecurity { .. }
+            | Permit::Network(_),
+            _,
+        ) => false,
     }
 }
 

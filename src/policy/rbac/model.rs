@@ -90,7 +90,7 @@ pub struct AggregationRule {
 
 /// Which labels an object must have. Empty selects everything.
 /// <https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/label-selector/>
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct LabelSelector {
     /// Labels with these values.
@@ -102,7 +102,7 @@ pub struct LabelSelector {
 }
 
 /// One requirement of a selector.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Requirement {
     /// The label.

@@ -113,7 +113,8 @@ impl Assumers {
             | Name::Other(_)
             | Name::ServiceAccount { .. }
             | Name::KubeUser(_)
-            | Name::Namespace(_) => false,
+            | Name::Namespace(_)
+            | Name::Network => false,
         }
     }
 }

@@ -120,7 +120,8 @@ fn caller(identity: &Identity, role: &Identity) -> Option<Caller> {
         | Name::Other(_)
         | Name::ServiceAccount { .. }
         | Name::KubeUser(_)
-        | Name::Namespace(_) => None,
+        | Name::Namespace(_)
+        | Name::Network => None,
     }
 }
 

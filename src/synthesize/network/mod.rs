@@ -1,28 +1,102 @@
-//! NetworkPolicy proposals from declared topology: inferred or assumed, never enforced by default.
+//! NetworkPolicies: from flows, enforceable; from declared topology alone, a proposal that is never enforced by default.
 //!
 //! ```text
+//! flows --observed, assumed--> units --write--> policies
 //! inventory --topology--> workloads, services --mentions--> who calls whom --rules--> proposals
 //! ```
 //!
-//! Invariant: every rule has a basis; what nothing declares is said, not allowed in silence.
+//! Invariant: every rule has a reason or a basis; what nothing shows or declares is said, not allowed in silence.
 
+mod assumed;
+mod blocks;
+mod cilium;
+mod cni;
 mod mentions;
+mod observed;
 mod rules;
+mod selectors;
 mod topology;
+mod write;
 
 use std::collections::BTreeSet;
 
-use crate::access::identity::Identity;
-use crate::access::profile::Profile;
-use crate::config::Config;
+use crate::access::identity::{Home, Identity, Name};
+use crate::access::profile::{IdentityProfile, Profile};
+use crate::config::{Config, NetworkBasis};
 use crate::finding::{Code, Finding};
-use crate::policy::network::NetworkProposal;
+use crate::policy::grant::{Grant, Permit};
+use crate::policy::network::{CiliumProposal, NetworkProposal, decide};
+use crate::policy::set::{Documents, Policy};
 
 use super::rbac::is_label;
+use observed::{Flows, Setting};
+use selectors::Pods;
 use topology::Topology;
 
-/// Proposals for every chosen namespace whose workloads were seen.
+/// The NetworkPolicies of a cluster, for every chosen namespace in which flows were let through; `None` where there is none. What the same is
+/// in Cilium's language goes to `cilium`, where it was asked for.
+pub fn policy(
+    identity: &Identity,
+    seen: &IdentityProfile,
+    profile: &Profile,
+    config: &Config,
+    (cilium, findings): (&mut Vec<CiliumProposal>, &mut Vec<Finding>),
+) -> Option<Policy> {
+    let Home::Cluster(cluster) = &identity.home else { return None };
+    if config.network.basis == NetworkBasis::Off {
+        return None;
+    }
+    let inventory = &profile.inventory;
+    let flows = Flows::of(cluster, seen, inventory, config);
+    let namespaces = flows.namespaces(cluster, config);
+    if namespaces.is_empty() {
+        return None;
+    }
+    let pods = Pods::of(cluster, inventory, flows.pods());
+    let setting = Setting { cluster, inventory, config, pods: &pods, namespaces: &namespaces };
+    let mut units = observed::units(&flows, &setting);
+    if config.network.basis == NetworkBasis::Inferred && config.assumed {
+        let topology = Topology::of(profile, config);
+        assumed::add(&mut units, &flows, &topology, &mentions::links(&topology), &setting);
+    }
+    if config.network.cilium {
+        cilium.extend(cilium::proposals(&units, &flows, &setting));
+    }
+    cni::remarks(&units, &flows, &setting, findings);
+    let policies = write::policies(&units, &setting);
+    for flow in flows.refused.iter().filter(|flow| !observed::sides(flow, &namespaces).is_empty()) {
+        if decide(&policies, flow).is_allow() {
+            let note = format!("{flow}: was only ever refused, and what other flows need allows it too; find out which is meant");
+            findings.push(Finding::new(Code::RefusedFlowAllowed, identity.to_string(), note));
+        }
+    }
+    let grants = units.into_iter().map(|(permit, (reason, generalization))| Grant {
+        permit: Permit::Network(Box::new(permit)),
+        reason,
+        generalization,
+    });
+    Some(Policy { grants: grants.collect(), documents: Documents::Network(policies) })
+}
+
+/// The namespaces whose policies stand on flows.
+fn with_flows(profile: &Profile, config: &Config) -> BTreeSet<(String, String)> {
+    let networks = profile.identities.iter().filter(|(identity, _)| identity.name == Name::Network);
+    let mut namespaces = BTreeSet::new();
+    for (identity, seen) in networks.filter(|(identity, _)| config.left_out(identity).is_none()) {
+        if let Home::Cluster(cluster) = &identity.home {
+            let flows = Flows::of(cluster, seen, &profile.inventory, config);
+            namespaces.extend(flows.namespaces(cluster, config).into_iter().map(|namespace| (cluster.clone(), namespace)));
+        }
+    }
+    namespaces
+}
+
+/// Proposals for every chosen namespace whose workloads were seen and of which no flow was; none where only flows count.
 pub fn proposals(profile: &Profile, config: &Config, findings: &mut Vec<Finding>) -> Vec<NetworkProposal> {
+    if config.network.basis != NetworkBasis::Inferred {
+        return Vec::new();
+    }
+    let observed = with_flows(profile, config);
     let topology = Topology::of(profile, config);
     let links = mentions::links(&topology);
     let namespaces: BTreeSet<(&str, &str)> =
@@ -30,7 +104,7 @@ pub fn proposals(profile: &Profile, config: &Config, findings: &mut Vec<Finding>
     let mut proposals = Vec::new();
     for (cluster, namespace) in namespaces {
         let identity = Identity::namespace(cluster, namespace);
-        if config.left_out(&identity).is_some() {
+        if config.left_out(&identity).is_some() || observed.contains(&(cluster.to_owned(), namespace.to_owned())) {
             continue;
         }
         if !is_label(namespace) {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::access::identity::{Identity, is_object_name};
-use crate::access::inventory::Place;
+use crate::access::inventory::{Caller, Entrance, Place};
 use crate::finding::{Code, Finding};
 use crate::policy::network::{
     Certainty, Direction, EgressRule, IngressRule, NetworkPolicy, NetworkPolicySpec, NetworkProposal, Peer, Port, ProposedPolicy,
@@ -16,7 +16,7 @@ use super::topology::{Front, Labels, Node, Topology, target_port};
 
 /// Where the cluster's name service runs, and its pods' label: so in kubeadm, EKS, GKE, AKS and kind.
 /// <https://kubernetes.io/docs/tasks/administer-cluster/dns-custom-nameservers/>
-const DNS: (&str, &str, &str) = ("kube-system", "k8s-app", "kube-dns");
+pub(super) const DNS: (&str, &str, &str) = ("kube-system", "k8s-app", "kube-dns");
 
 /// The proposal of one namespace.
 pub(super) fn proposal(
@@ -45,12 +45,12 @@ pub(super) fn proposal(
     NetworkProposal { cluster: cluster.to_owned(), namespace: namespace.to_owned(), policies }
 }
 
-fn metadata(namespace: &str, name: String) -> ObjectMeta {
+pub(super) fn metadata(namespace: &str, name: String) -> ObjectMeta {
     let labels = BTreeMap::from([("app.kubernetes.io/managed-by".to_owned(), "tightfit".to_owned())]);
     ObjectMeta { name, namespace: namespace.to_owned(), labels, annotations: BTreeMap::new() }
 }
 
-fn default_deny(namespace: &str) -> ProposedPolicy {
+pub(super) fn default_deny(namespace: &str) -> ProposedPolicy {
     let spec = NetworkPolicySpec { policy_types: vec![Direction::Ingress, Direction::Egress], ..NetworkPolicySpec::default() };
     ProposedPolicy {
         policy: NetworkPolicy::new(metadata(namespace, "tightfit-default-deny".to_owned()), spec),
@@ -103,6 +103,7 @@ fn of_workload(index: usize, node: &Node<'_>, topology: &Topology<'_>, links: &L
         }
     }
     call_platform(&mut draft, node);
+    scraped(&mut draft, node);
     if draft.basis.is_empty() {
         return None;
     }
@@ -121,22 +122,23 @@ fn of_workload(index: usize, node: &Node<'_>, topology: &Topology<'_>, links: &L
         ingress: draft.ingress,
         egress: draft.egress,
     };
-    let policy = NetworkPolicy::new(metadata(node.namespace, object_name(node)), spec);
+    let policy = NetworkPolicy::new(metadata(node.namespace, object_name(node.kind, node.name)), spec);
     Some(ProposedPolicy { policy, basis: draft.basis })
 }
 
 /// `tightfit-deployment-web`; with a digest where the parts cannot stand in a name.
-fn object_name(node: &Node<'_>) -> String {
-    let name = format!("tightfit-{}-{}", node.kind.to_ascii_lowercase(), node.name);
+pub(super) fn object_name(kind: &str, name: &str) -> String {
+    let (owner, kind) = (name, kind.to_ascii_lowercase());
+    let name = format!("tightfit-{kind}-{owner}");
     if is_object_name(&name) && !name.ends_with(['-', '.']) {
         return name;
     }
-    let digest = blake3::hash(format!("{}\n{}", node.kind, node.name).as_bytes()).to_hex();
+    let digest = blake3::hash(format!("{kind}\n{owner}").as_bytes()).to_hex();
     format!("tightfit-{}", digest.get(..16).unwrap_or_default())
 }
 
 /// The ports of a Service that a client named, or all of them where it named none of them.
-fn ports(front: &Front<'_>, named: &[i64], node: &Node<'_>) -> Vec<Port> {
+pub(super) fn ports(front: &Front<'_>, named: &[i64], node: &Node<'_>) -> Vec<Port> {
     let chosen = |wanted: bool| {
         let ports = front.ports.iter().filter(|port| !wanted || named.contains(&port.port));
         let mut ports: Vec<Port> = ports.filter_map(|port| target_port(port, node.pod)).collect();
@@ -168,6 +170,17 @@ fn serve(draft: &mut Draft, node: &Node<'_>, front: &Front<'_>, topology: &Topol
             draft.ingress(IngressRule { from: Vec::new(), ports }, basis);
         }
     }
+    for entrance in &front.entrances {
+        let ports = ports(front, entrance.port.as_slice(), node);
+        if !ports.is_empty() {
+            let basis = RuleBasis {
+                rule: format!("ingress from anywhere on {}", listed(&ports)),
+                certainty: Certainty::Assumed,
+                why: entered(entrance, service),
+            };
+            draft.ingress(IngressRule { from: Vec::new(), ports }, basis);
+        }
+    }
     for ((client, _), named) in links.iter().filter(|((_, place), _)| **place == *front.place) {
         let Some(caller) = topology.workloads.get(*client).filter(|caller| can_be_peer(caller)) else { continue };
         let ports = ports(front, &named.iter().copied().collect::<Vec<_>>(), node);
@@ -180,6 +193,35 @@ fn serve(draft: &mut Draft, node: &Node<'_>, front: &Front<'_>, topology: &Topol
             why: format!("its containers name Service {service} in {}", front.place.namespace),
         };
         draft.ingress(IngressRule { from: vec![Peer::pods(caller.namespace, &caller.selector)], ports }, basis);
+    }
+}
+
+/// Why a Service is entered from elsewhere.
+pub(super) fn entered(entrance: &Entrance, service: &str) -> String {
+    let by = &entrance.by;
+    match entrance.caller {
+        Caller::World => format!("Service {service} is open to anyone by {by}: narrow `from` to who is meant"),
+        Caller::Gateway => {
+            format!("{by} sends traffic to Service {service}; where its gateway runs is not known here: narrow `from`")
+        }
+        Caller::ApiServer => {
+            format!("the API server calls Service {service} for {by}; its address is production's: narrow `from`")
+        }
+    }
+}
+
+/// Metrics that the pod's annotations offer; by convention of Prometheus, whose pods nothing names.
+fn scraped(draft: &mut Draft, node: &Node<'_>) {
+    let annotations = &node.pod.metadata.annotations;
+    let annotation = |name: &str| annotations.get(&format!("prometheus.io/{name}")).map(String::as_str);
+    let port = annotation("port").and_then(|port| port.parse::<u16>().ok()).filter(|port| *port > 0);
+    if let (Some("true"), Some(port)) = (annotation("scrape"), port) {
+        let basis = RuleBasis {
+            rule: format!("ingress from anywhere on TCP {port}"),
+            certainty: Certainty::Assumed,
+            why: "its annotations ask to be scraped; where Prometheus runs is not known here: narrow `from`".to_owned(),
+        };
+        draft.ingress(IngressRule { from: Vec::new(), ports: vec![Port::number("TCP", port)] }, basis);
     }
 }
 

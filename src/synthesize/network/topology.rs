@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::access::identity::{Home, Identity, Name};
-use crate::access::inventory::{Place, ServicePort};
+use crate::access::inventory::{Entrance, Place, ServicePort};
 use crate::access::pod::{Container, Pod};
 use crate::access::profile::Profile;
 use crate::access::request::RequestKey;
@@ -37,6 +37,8 @@ pub(super) struct Front<'a> {
     pub(super) nodes: Vec<usize>,
     /// The Ingress that sends traffic to it, if any does.
     pub(super) ingress: Option<&'a str>,
+    /// Other ways into it.
+    pub(super) entrances: Vec<&'a Entrance>,
 }
 
 /// Everything that rules are made of.
@@ -75,7 +77,12 @@ impl<'a> Topology<'a> {
             |cluster: &str, namespace: &str| -> Vec<usize> { neighbours.get(&(cluster, namespace)).cloned().unwrap_or_default() };
         let nodes_at =
             |indices: &[usize]| -> Vec<&Node<'a>> { indices.iter().filter_map(|index| workloads.get(*index)).collect() };
-        let selector_of = |node: &Node<'a>| own_selector(node, &nodes_at(&neighbours_of(node.cluster, node.namespace)));
+        let selector_of = |node: &Node<'a>| {
+            let neighbours = nodes_at(&neighbours_of(node.cluster, node.namespace));
+            let others = neighbours.iter().filter(|other| (other.kind, other.name) != (node.kind, node.name));
+            let others: Vec<&Labels> = others.map(|other| &other.pod.metadata.labels).collect();
+            own_selector(node.namespace, &node.pod.metadata.labels, &others)
+        };
         let selectors: Vec<Labels> = workloads.iter().map(selector_of).collect();
         let ingress_of = |place: &Place| {
             let same = |at: &Place| at.cluster == place.cluster && at.namespace == place.namespace;
@@ -86,7 +93,8 @@ impl<'a> Topology<'a> {
             let selected = |node: &Node<'_>| !selector.is_empty() && matches(selector, &node.pod.metadata.labels);
             let mut nodes = neighbours_of(&place.cluster, &place.namespace);
             nodes.retain(|index| workloads.get(*index).is_some_and(selected));
-            (place, Front { place, ports, nodes, ingress: ingress_of(place) })
+            let entrances = inventory.entrances.get(place).into_iter().flatten().collect();
+            (place, Front { place, ports, nodes, ingress: ingress_of(place), entrances })
         });
         let services = services.collect();
         for (node, selector) in workloads.iter_mut().zip(selectors) {
@@ -118,19 +126,15 @@ const CONVENTIONS: &[(&str, &[&str])] =
 
 /// The fewest labels that select a workload's pods and none of a seen neighbour; all of them where convention does not do.
 /// Empty where there are none, or where Kubernetes would not take them.
-fn own_selector(node: &Node<'_>, neighbours: &[&Node<'_>]) -> Labels {
-    let labels = &node.pod.metadata.labels;
-    if !is_label(node.namespace) || !labels.iter().all(|(key, value)| is_label_key(key) && is_label_value(value)) {
+pub(super) fn own_selector(namespace: &str, labels: &Labels, neighbours: &[&Labels]) -> Labels {
+    if !is_label(namespace) || !labels.iter().all(|(key, value)| is_label_key(key) && is_label_value(value)) {
         return Labels::new();
     }
     for (main, further) in CONVENTIONS {
         let Some(value) = labels.get(*main) else { continue };
         let mut selector = Labels::from([((*main).to_owned(), value.clone())]);
         selector.extend(further.iter().filter_map(|key| labels.get(*key).map(|value| ((*key).to_owned(), value.clone()))));
-        let taken = |other: &Node<'_>| {
-            (other.kind, other.name) != (node.kind, node.name) && matches(&selector, &other.pod.metadata.labels)
-        };
-        if !neighbours.iter().any(|other| taken(other)) {
+        if !neighbours.iter().any(|other| matches(&selector, other)) {
             return selector;
         }
     }
@@ -145,7 +149,7 @@ fn is_label_value(text: &str) -> bool {
     bytes.len() <= 63 && bytes.iter().all(inside) && edge(bytes.first()) && edge(bytes.last())
 }
 
-fn is_label_key(text: &str) -> bool {
+pub(super) fn is_label_key(text: &str) -> bool {
     let (prefix, name) = text.split_once('/').map_or((None, text), |(prefix, name)| (Some(prefix), name));
     !name.is_empty() && is_label_value(name) && prefix.is_none_or(crate::access::identity::is_object_name)
 }
@@ -179,7 +183,15 @@ pub(super) fn target_port(port: &ServicePort, pod: &Pod) -> Option<Port> {
     // A port name is an IANA service name: https://kubernetes.io/docs/reference/networking/service-protocols/
     let is_name =
         target.len() <= 15 && target.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
-    is_name.then_some(Port { protocol, port: PortRef::Name(target) })
+    is_name.then(|| Port::named(&protocol, &target))
+}
+
+/// The number of the pod's port that a Service's port leads to, where the pod tells it.
+pub(super) fn target_number(port: &ServicePort, pod: &Pod) -> Option<u16> {
+    match target_port(port, pod)?.port? {
+        PortRef::Number(number) => Some(number),
+        PortRef::Name(_) => None,
+    }
 }
 
 /// The words in which a pod's containers may name services: environment values, commands and arguments. The second part says

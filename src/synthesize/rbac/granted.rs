@@ -144,7 +144,7 @@ impl User<'_> {
         let failed = config.failed_is_evidence;
         self.part.requests.iter().filter_map(move |(key, seen)| match key {
             RequestKey::Kube(request) if seen.is_evidence(failed) => Some((request, seen)),
-            RequestKey::Kube(_) | RequestKey::Aws(_) | RequestKey::Pod(_) => None,
+            RequestKey::Kube(_) | RequestKey::Aws(_) | RequestKey::Pod(_) | RequestKey::Flow(_) => None,
         })
     }
 

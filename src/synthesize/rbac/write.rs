@@ -28,7 +28,7 @@ pub(super) fn documents<'a>(
     for permit in permits {
         let scope = match permit {
             Permit::Rbac { namespace, .. } => namespace.as_deref(),
-            Permit::NonResource { .. } | Permit::Iam { .. } | Permit::PodSecurity { .. } => None,
+            Permit::NonResource { .. } | Permit::Iam { .. } | Permit::PodSecurity { .. } | Permit::Network(_) => None,
         };
         scopes.entry(scope).or_default().push(permit);
     }
@@ -109,7 +109,7 @@ fn rules(permits: &[&Permit]) -> Vec<PolicyRule> {
             Permit::NonResource { verb, path } => {
                 verbs_of_path.entry(path).or_default().insert(verb.clone());
             }
-            Permit::Iam { .. } | Permit::PodSecurity { .. } => {}
+            Permit::Iam { .. } | Permit::PodSecurity { .. } | Permit::Network(_) => {}
         }
     }
     let mut names_of: BTreeMap<(&str, &str, bool, Set), Names> = BTreeMap::new();

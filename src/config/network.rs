@@ -1,0 +1,77 @@
+//! `[network]`: on what NetworkPolicies rest, for which network plugin, and in which further forms they are written.
+
+use serde::Deserialize;
+
+/// On what NetworkPolicies rest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NetworkBasis {
+    /// On flows alone: nothing is assumed, and a namespace without flows gets nothing.
+    Observed,
+    /// On flows, and beside them on what objects declare and every pod needs; a namespace without flows gets a proposal.
+    #[default]
+    Inferred,
+    /// None are written.
+    Off,
+}
+
+/// What enforces NetworkPolicies.
+/// <https://kubernetes.io/docs/concepts/extend-kubernetes/compute-storage-net/network-plugins/>
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Cni {
+    /// Any: only what every plugin keeps is relied on.
+    #[default]
+    Generic,
+    /// Amazon VPC CNI.
+    Vpc,
+    /// Cilium.
+    Cilium,
+    /// Calico.
+    Calico,
+}
+
+/// `[network]`, as written and as used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct Network {
+    /// On what they rest.
+    pub basis: NetworkBasis,
+    /// For which plugin.
+    pub cni: Cni,
+    /// Whether CiliumNetworkPolicies are written too.
+    pub cilium: bool,
+    /// Whether Calico's staged form is written too: it previews and enforces nothing.
+    pub calico_staged: bool,
+}
+
+impl NetworkBasis {
+    /// Every basis.
+    pub const ALL: &'static [NetworkBasis] = &[NetworkBasis::Observed, NetworkBasis::Inferred, NetworkBasis::Off];
+
+    /// As settings name it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            NetworkBasis::Observed => "observed",
+            NetworkBasis::Inferred => "inferred",
+            NetworkBasis::Off => "off",
+        }
+    }
+}
+
+impl Cni {
+    /// Every plugin.
+    pub const ALL: &'static [Cni] = &[Cni::Generic, Cni::Vpc, Cni::Cilium, Cni::Calico];
+
+    /// As settings name it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Cni::Generic => "generic",
+            Cni::Vpc => "vpc",
+            Cni::Cilium => "cilium",
+            Cni::Calico => "calico",
+        }
+    }
+}

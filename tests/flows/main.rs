@@ -1,0 +1,9 @@
+//! Flow logs: a set of connections with known truth comes out the same from each format; real records all end in a stated way.
+#![cfg(test)]
+
+mod field;
+mod forms;
+mod hostile;
+mod read;
+mod shop;
+mod truth;
