@@ -4,6 +4,7 @@
 mod field;
 mod forms;
 mod hostile;
+mod policies;
 mod read;
 mod shop;
 mod truth;
