@@ -128,6 +128,8 @@ codes! {
     CniCannotHold = "cni-cannot-hold", Warning;
     /// Flows of protocols that no NetworkPolicy can name.
     FlowProtocol = "flow-protocol", Note;
+    /// No record of a flow says whether the connection was made.
+    FlowOutcomeUnknown = "flow-outcome-unknown", Warning;
     /// The network lost flow records before they were written.
     FlowsLost = "flows-lost", Warning;
     /// The same id with other content: an id can be chosen by a client.

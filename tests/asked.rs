@@ -65,6 +65,16 @@ fn a_binding_asks_for_bind() {
     let patched = |more: Value| beside(&event("patch", &one, more));
     assert_eq!(patched(json!({"requestObject": reference("Role")})), Vec::<String>::new());
     assert_eq!(patched(json!({"responseObject": reference("Role")})).len(), 1);
+    // Nothing but owners and finalizers: no rights are looked at (`IsOnlyMutatingGCFields`).
+    let touching = |sent: Value| patched(json!({"requestObject": sent, "responseObject": reference("Role")}));
+    assert_eq!(touching(json!({"metadata": {"ownerReferences": null, "finalizers": []}})), Vec::<String>::new());
+    assert_eq!(touching(json!([{"op": "remove", "path": "/metadata/finalizers/0"}])), Vec::<String>::new());
+    assert_eq!(touching(json!({"metadata": {"finalizers": []}, "subjects": []})).len(), 1);
+    assert_eq!(touching(json!({"metadata": {"labels": {"a": "b"}}})).len(), 1);
+    assert_eq!(
+        touching(json!([{"op": "remove", "path": "/metadata/finalizers/0"}, {"op": "remove", "path": "/subjects/0"}])).len(),
+        1
+    );
     // RBAC's own 403 is no evidence, and reading needs nothing.
     let refused = json!({"requestObject": reference("Role"), "responseStatus": {"code": 403}});
     assert_eq!(beside(&event("create", &in_shop, refused)), Vec::<String>::new());
@@ -125,6 +135,7 @@ fn certificates_ask_for_their_signer() {
     assert_eq!(put("status", issued), ["sign signers.certificates.k8s.io example.com/web = Allowed (implied)"]);
     assert_eq!(put("status", approved), Vec::<String>::new());
     assert_eq!(put("approval", json!({"spec": {}})), Vec::<String>::new());
+    assert_eq!(put("approval", json!({"spec": {"signerName": "example.com/*"}})), Vec::<String>::new());
 }
 
 /// `authorizeCreate` of validatingadmissionpolicy/authz.go: all objects of the kind, whatever their names and namespaces.

@@ -15,8 +15,25 @@ use super::pod::{Pod, PodBasis, Workload};
 /// How many long-lived keys are kept by identity: IAM allows two at a time, a recording may see them rotated.
 pub const ACCESS_KEYS_MAX: usize = 8;
 
-/// How many violations are kept by namespace.
-pub const POD_VIOLATIONS_MAX: usize = 5;
+/// How many violations are kept by namespace: one of each kind, of which a cluster's own versions of the checks give fewer.
+pub const POD_VIOLATIONS_MAX: usize = 256;
+
+/// Which checks a violation names, without the containers and values in parentheses, which whoever made the pod chose.
+fn violation_kind(violation: &str) -> String {
+    let mut depth = 0_u32;
+    let outside = violation.chars().filter(|character| match character {
+        '(' => {
+            depth = depth.saturating_add(1);
+            false
+        }
+        ')' => {
+            depth = depth.saturating_sub(1);
+            false
+        }
+        _ => depth == 0,
+    });
+    outside.collect()
+}
 
 /// An object of a cluster by namespace and name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -156,6 +173,8 @@ pub enum Fact {
         holder: Holder,
         /// When it was seen to be so.
         time: Timestamp,
+        /// Whether it gave the address back then.
+        ended: bool,
     },
     /// A long-lived access key was used.
     AccessKey {
@@ -202,6 +221,9 @@ pub struct Held {
     pub first: Timestamp,
     /// The latest.
     pub last: Timestamp,
+    /// When it gave the address back, the latest time that it did; `None` where no record shows that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<Timestamp>,
 }
 
 /// A workload, as best seen.
@@ -240,7 +262,7 @@ pub struct Inventory {
     /// (namespace, service account) to role ARNs.
     #[serde(with = "pairs")]
     pub service_account_roles: BTreeMap<(String, String), BTreeSet<String>>,
-    /// (cluster, namespace) to what the API server wrote of pods there, the first few in order.
+    /// (cluster, namespace) to what the API server wrote of pods there: of each set of checks the first text in order.
     #[serde(with = "pairs")]
     pub pod_violations: BTreeMap<(String, String), BTreeSet<String>>,
     /// (cluster, address) to who had it, and when.
@@ -286,16 +308,24 @@ impl Inventory {
             }
             Fact::PodViolation { cluster, namespace, violation } => {
                 let violations = self.pod_violations.entry((cluster.clone(), namespace.clone())).or_default();
-                violations.insert(violation.clone());
+                let kind = violation_kind(violation);
+                let alike = violations.iter().find(|kept| violation_kind(kept) == kind).cloned();
+                if alike.as_ref().is_none_or(|alike| violation < alike) {
+                    if let Some(alike) = &alike {
+                        violations.remove(alike);
+                    }
+                    violations.insert(violation.clone());
+                }
                 while violations.len() > POD_VIOLATIONS_MAX {
                     violations.pop_last();
                 }
             }
-            Fact::Address { cluster, address, holder, time } => {
+            Fact::Address { cluster, address, holder, time, ended } => {
                 let holders = self.addresses.entry((cluster.clone(), *address)).or_default();
-                let held = holders.entry(holder.clone()).or_insert(Held { first: *time, last: *time });
+                let held = holders.entry(holder.clone()).or_insert(Held { first: *time, last: *time, ended: None });
                 held.first = held.first.min(*time);
                 held.last = held.last.max(*time);
+                held.ended = held.ended.max(ended.then_some(*time));
             }
             Fact::AccessKey { identity, key } => {
                 let keys = self.access_keys.entry(identity.clone()).or_default();
@@ -355,9 +385,14 @@ impl Inventory {
         });
         let addresses = self.addresses.iter().flat_map(|((cluster, address), holders)| {
             holders.iter().flat_map(|(holder, held)| {
-                let at =
-                    |time: Timestamp| Fact::Address { cluster: cluster.clone(), address: *address, holder: holder.clone(), time };
-                [at(held.first), at(held.last)]
+                let at = |time: Timestamp, ended: bool| Fact::Address {
+                    cluster: cluster.clone(),
+                    address: *address,
+                    holder: holder.clone(),
+                    time,
+                    ended,
+                };
+                [at(held.first, false), at(held.last, false)].into_iter().chain(held.ended.map(|ended| at(ended, true)))
             })
         });
         let violations = self.pod_violations.iter().flat_map(|((cluster, namespace), violations)| {

@@ -23,7 +23,7 @@ use crate::artifact::Artifact;
 use crate::catalog::Catalog;
 use crate::policy::grant::Grant;
 use crate::policy::manifest::{self, Language, Manifest, ManifestPolicy};
-use crate::policy::set::Documents;
+use crate::policy::set::{Documents, PolicySet};
 use crate::verdict::VerdictState;
 
 /// Why something could not be rendered.
@@ -193,34 +193,7 @@ pub fn artifacts(
         policies.push(ManifestPolicy { identity: identity.clone(), language, documents, grants });
         artifacts.extend(written);
     }
-    for advice in &subject.policies.trust {
-        artifacts.push(iam::trust_artifact(advice, templates)?);
-    }
-    for split in &subject.policies.splits {
-        artifacts.extend(match &split.documents {
-            Documents::Iam(documents) => iam::split_artifacts(&split.identity, &split.workload, documents)?,
-            Documents::Rbac(policy) => rbac::split_artifacts(&split.identity, &split.workload, policy, templates)?,
-            Documents::PodSecurity(_) | Documents::Network(_) => Vec::new(),
-        });
-    }
-    for companion in &subject.policies.companions {
-        artifacts.push(iam::companion_artifact(companion)?);
-    }
-    for patch in &subject.policies.pod_patches {
-        artifacts.extend(podsec::patch_artifacts(patch, templates)?);
-    }
-    for proposal in &subject.policies.admission {
-        artifacts.extend(podsec::admission_artifacts(proposal, templates)?);
-    }
-    for proposal in &subject.policies.network {
-        artifacts.extend(network::artifacts(proposal, templates)?);
-    }
-    for granted in &subject.policies.granted {
-        artifacts.push(rbac::use_artifact(granted, detail)?);
-    }
-    for proposal in &subject.policies.cilium {
-        artifacts.push(network::cilium(proposal, templates)?);
-    }
+    artifacts.extend(beside(subject.policies, templates, detail)?);
     artifacts.extend(coverage::artifacts(subject.sight, templates)?);
     artifacts.push(evidence::artifact(subject.profile, detail)?);
     artifacts.push(report::artifact(subject, templates, detail)?);
@@ -236,6 +209,40 @@ pub fn artifacts(
         files,
     };
     artifacts.push(json(manifest::FILE, &manifest)?);
+    Ok(artifacts)
+}
+
+/// What stands beside the policies: advice and proposals.
+fn beside(policies: &PolicySet, templates: &Templates, detail: redact::Detail) -> Result<Vec<Artifact>, RenderError> {
+    let mut artifacts = Vec::new();
+    for advice in &policies.trust {
+        artifacts.push(iam::trust_artifact(advice, templates)?);
+    }
+    for split in &policies.splits {
+        artifacts.extend(match &split.documents {
+            Documents::Iam(documents) => iam::split_artifacts(&split.identity, &split.workload, documents)?,
+            Documents::Rbac(policy) => rbac::split_artifacts(&split.identity, &split.workload, policy, templates)?,
+            Documents::PodSecurity(_) | Documents::Network(_) => Vec::new(),
+        });
+    }
+    for companion in &policies.companions {
+        artifacts.push(iam::companion_artifact(companion)?);
+    }
+    for patch in &policies.pod_patches {
+        artifacts.extend(podsec::patch_artifacts(patch, templates)?);
+    }
+    for proposal in &policies.admission {
+        artifacts.extend(podsec::admission_artifacts(proposal, templates)?);
+    }
+    for proposal in &policies.network {
+        artifacts.extend(network::artifacts(proposal, templates)?);
+    }
+    for granted in &policies.granted {
+        artifacts.push(rbac::use_artifact(granted, detail)?);
+    }
+    for proposal in &policies.cilium {
+        artifacts.push(network::cilium(proposal, templates)?);
+    }
     Ok(artifacts)
 }
 

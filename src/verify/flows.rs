@@ -1,6 +1,6 @@
 //! Flows that wait for the inventory: as their records name them, counted, until everything was read and their ends can be told.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use indexmap::IndexMap;
 
@@ -37,7 +37,11 @@ impl Flows {
 impl Replay<'_> {
     /// Judges every flow that was seen, now that the inventory says whose its ends are. Those whose ends it cannot tell are undecided;
     /// a refused one between ends that no policy holds for says nothing about the policies.
+    ///
+    /// A flow of which no record says how it ended is undecided too: policies that do not name it would deny it.
     pub fn resolve(&mut self, inventory: &Inventory) {
+        let mut silent: BTreeMap<(Identity, Flow), u64> = BTreeMap::new();
+        let mut answered: BTreeSet<(Identity, Flow)> = BTreeSet::new();
         for ((identity, flow), outcomes) in std::mem::take(&mut self.flows).seen {
             let Home::Cluster(cluster) = &identity.home else { continue };
             let Ok(resolved) = resolve(&flow, cluster, inventory) else {
@@ -46,6 +50,11 @@ impl Replay<'_> {
                 continue;
             };
             for flow in resolved {
+                let key = (identity.clone(), flow.clone());
+                match outcomes.get(&Outcome::Unknown).filter(|_| outcomes.len() == 1) {
+                    Some((count, _)) => *silent.entry(key).or_default() += count,
+                    None => drop(answered.insert(key)),
+                }
                 let concerned = match self.policies.policies.get(&identity).map(|policy| &policy.documents) {
                     Some(Documents::Network(policies)) => network::concerns(policies, &flow),
                     Some(Documents::Iam(_) | Documents::Rbac(_) | Documents::PodSecurity(_)) | None => true,
@@ -58,5 +67,7 @@ impl Replay<'_> {
                 }
             }
         }
+        let silent = silent.into_iter().filter(|(key, _)| !answered.contains(key));
+        self.undecided = silent.fold(self.undecided, |sum, (_, count)| sum.saturating_add(count));
     }
 }

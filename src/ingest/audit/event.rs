@@ -193,7 +193,7 @@ pub(super) fn native<'a>(members: &Members<'a>, surround: &Surround) -> Result<E
     if verb.is_empty() {
         return Err("`verb` is missing".to_owned());
     }
-    let body = |key| members.get(key).filter(|body| body.starts_with('{'));
+    let body = |key| members.get(key).filter(|body| body.starts_with(['{', '[']));
     let skipped = |key| members.get(key) == Some(SKIPPED_BODY);
     let (cluster, cluster_named) = cluster_of(surround);
     let authentication: AuthenticationMetadata = members.field("authenticationMetadata")?.unwrap_or_default();

@@ -30,7 +30,23 @@ struct Scene<'a> {
     time: Option<Timestamp>,
     /// Whether the event changed the object, so that it is as it is at that time; else it was read, and may have ended long ago.
     changes: bool,
+    /// Whether the event deleted it.
+    deletes: bool,
+    /// Whether a body like this one says what the API server itself holds to be so: its answer, or the report of a status. What a
+    /// client merely sent may name any address, and the API server drops it.
+    reported: bool,
+    /// Whether the control plane wrote it.
+    by_control_plane: bool,
 }
+
+/// Who keeps endpoints up: in the endpoints that anyone else writes, any address can be tied to any pod.
+/// <https://kubernetes.io/docs/concepts/services-networking/endpoint-slices/#management>
+const ENDPOINT_WRITERS: &[&str] = &[
+    "system:apiserver",
+    "system:kube-controller-manager",
+    "system:serviceaccount:kube-system:endpoint-controller",
+    "system:serviceaccount:kube-system:endpointslice-controller",
+];
 
 /// What Pod Security's audit mode wrote into an event that was allowed: there even where no body was recorded.
 /// <https://kubernetes.io/docs/reference/labels-annotations-taints/audit-annotations/>
@@ -60,7 +76,16 @@ pub(super) fn of(event: &Event<'_>, resource: &KubeResource, outcome: Outcome) -
         return Vec::new();
     }
     let Some(body) = body::written(event) else { return Vec::new() };
-    let scene = Scene { cluster: &event.cluster, resource, basis: body.basis, time: event.time, changes };
+    let scene = Scene {
+        cluster: &event.cluster,
+        resource,
+        basis: body.basis,
+        time: event.time,
+        changes,
+        deletes: event.verb == "delete",
+        reported: body.basis == PodBasis::Response || resource.subresource == "status",
+        by_control_plane: event.impersonated.is_none() && ENDPOINT_WRITERS.contains(&event.user.username.as_str()),
+    };
     let one = std::slice::from_ref(&body.object);
     let objects = body.object.get("items").and_then(Value::as_array).map_or(one, Vec::as_slice);
     let mut facts: Vec<Fact> = objects.iter().filter_map(|object| fact(&scene, object)).collect();

@@ -34,8 +34,10 @@ fn connection(members: &Members<'_>, surround: &Surround) -> Result<Connection, 
     let (client, server, port) = if cluster.starts_with("inbound|") {
         let (_, port) = reached(members)?.ok_or_else(|| not_carried("the port that a connection reached"))?;
         let own = reached(members)?.map(|(address, _)| End::address(address)).filter(|_| proxy.is_none());
+        // Where the proxy took the address from a header (`X-Forwarded-For`), which any client can send, it has no port.
+        let client = socket("downstream_direct_remote_address")?.or(socket("downstream_remote_address")?);
         let client =
-            socket("downstream_remote_address")?.ok_or_else(|| not_carried("the address that a connection came from"))?;
+            client.filter(|(_, port)| *port != 0).ok_or_else(|| not_carried("the address that a connection came from"))?;
         let server = proxy.or(own).ok_or_else(|| not_carried("whose proxy wrote the line"))?;
         (End::address(client.0), server, port)
     } else {
@@ -46,9 +48,8 @@ fn connection(members: &Members<'_>, surround: &Surround) -> Result<Connection, 
         let passes = matches!(cluster.as_str(), "" | "PassthroughCluster" | "BlackHoleCluster");
         let wanted = if passes { socket("downstream_local_address")? } else { None };
         let (address, port) = socket("upstream_host")?.or(wanted).ok_or_else(|| not_carried("the host that a proxy chose"))?;
-        let mut names = Vec::from([text("requested_server_name")?]);
-        names.extend(outside(&cluster));
-        (client, End::Address { address, names: field::dns_names(names) }, port)
+        // The server name that a client asked for in TLS is its own word; the mesh's name of where it went is not.
+        (client, End::Address { address, names: field::dns_names(outside(&cluster)) }, port)
     };
     let outcome = outcome(members, &cluster)?;
     Ok(Connection { client, server, transport: Transport::Tcp, port, basis: Basis::Stated, outcome })

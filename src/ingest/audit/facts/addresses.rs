@@ -12,8 +12,12 @@ use crate::ingest::audit::body::namespace_of;
 /// The Service of the API server itself, and where it stands.
 const APISERVER: (&str, &str) = ("default", "kubernetes");
 
-/// What one object shows.
+/// What one object shows; nothing where a client merely sent it, and of endpoints nothing but what the control plane wrote.
 pub(super) fn of(scene: &Scene<'_>, object: &Value) -> Vec<Fact> {
+    let endpoints_of_others = scene.resource.resource.starts_with("endpoint") && !scene.by_control_plane;
+    if !scene.reported || endpoints_of_others {
+        return Vec::new();
+    }
     match scene.resource.resource.as_str() {
         "pods" => pod(scene, object),
         "nodes" => node(scene, object),
@@ -35,7 +39,13 @@ fn text<'a>(value: &'a Value, path: &[&str]) -> Option<&'a str> {
 /// A holder of an address; `None` where the text is none, such as the `None` of a headless Service.
 fn held(scene: &Scene<'_>, address: &str, holder: &Holder) -> Option<Fact> {
     let address = address.parse::<IpAddr>().ok()?.to_canonical();
-    Some(Fact::Address { cluster: scene.cluster.to_owned(), address, holder: holder.clone(), time: scene.time? })
+    Some(Fact::Address {
+        cluster: scene.cluster.to_owned(),
+        address,
+        holder: holder.clone(),
+        time: scene.time?,
+        ended: scene.deletes,
+    })
 }
 
 /// A pod that shares its node's network has the node's address. One that ended keeps its address in its status, though another may
@@ -96,7 +106,7 @@ fn behind(scene: &Scene<'_>, object: &Value, service: &str, endpoint: &Value) ->
     let own = namespace_of(object, scene.resource)?;
     match text(endpoint, &["targetRef", "kind"]) {
         Some("Pod") => {
-            let namespace = text(endpoint, &["targetRef", "namespace"]).unwrap_or(&own).to_owned();
+            let namespace = text(endpoint, &["targetRef", "namespace"]).filter(|named| *named == own)?.to_owned();
             let pod = text(endpoint, &["targetRef", "name"])?.to_owned();
             (is_object_name(&namespace) && is_object_name(&pod)).then_some(Holder::Pod { namespace, pod })
         }
