@@ -225,13 +225,16 @@ impl fmt::Display for Home {
     }
 }
 
-/// Roles and users print as their ARN, all else as `home/kind/name`.
+/// Roles and users print as their ARN, a network as `home/network`, all else as `home/kind/name`.
 impl fmt::Display for Identity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(arn) = self.arn() {
             return f.write_str(&arn);
         }
         let (kind, name) = self.name.parts();
+        if self.name == Name::Network {
+            return write!(f, "{}/{kind}", self.home);
+        }
         write!(f, "{}/{kind}/{name}", self.home)
     }
 }

@@ -61,7 +61,13 @@ pub(super) fn form_of(bytes: &[u8]) -> Form {
     if line.starts_with(b"\"") && holds_json_text(line) {
         return Form::Json;
     }
-    if holds_json { Form::TextLines } else { Form::Foreign("neither JSON nor a table of CloudTrail records".to_owned()) }
+    if holds_json {
+        Form::TextLines
+    } else {
+        Form::Foreign(
+            "neither JSON nor a table that is known (VPC Flow Logs without a header line need `--vpc-format`)".to_owned(),
+        )
+    }
 }
 
 /// `[2026-11-21 00:00:00] {..}` begins like an array and is none.

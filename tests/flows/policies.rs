@@ -122,6 +122,6 @@ fn nothing_that_did_not_happen_is_let_through() {
 
 #[test]
 fn the_network_is_an_identity_of_its_own() {
-    assert_eq!(Identity::parse("staging/network/"), Some(Identity::network("staging")));
+    assert_eq!(Identity::parse("staging/network"), Some(Identity::network("staging")));
     assert_eq!(Identity::network("staging").name, Name::Network);
 }

@@ -157,8 +157,8 @@ fn say_identities(console: &Console, profile: &Profile, config: &Config) {
 }
 
 /// For how many identities each kind of policy can be written.
-fn ready(profile: &Profile, config: &Config) -> [(&'static str, u64); 3] {
-    let (mut iam, mut rbac, mut podsec) = (0, 0, 0);
+fn ready(profile: &Profile, config: &Config) -> [(&'static str, u64); 4] {
+    let (mut iam, mut rbac, mut podsec, mut network) = (0, 0, 0, 0);
     for (identity, part) in &profile.identities {
         let evidence = part.requests.values().any(|seen| seen.is_evidence(config.failed_is_evidence));
         if !evidence || config.left_out(identity).is_some() {
@@ -167,6 +167,7 @@ fn ready(profile: &Profile, config: &Config) -> [(&'static str, u64); 3] {
         match (&identity.home, &identity.name) {
             (Home::Account { .. }, _) => iam += 1,
             (Home::Cluster(_), Name::Namespace(_)) => podsec += 1,
+            (Home::Cluster(_), Name::Network) => network += 1,
             (Home::Cluster(_), _) => rbac += 1,
         }
     }
@@ -174,5 +175,6 @@ fn ready(profile: &Profile, config: &Config) -> [(&'static str, u64); 3] {
         ("IAM policies for roles and users", iam),
         ("RBAC for service accounts and users", rbac),
         ("Pod Security for namespaces", podsec),
+        ("NetworkPolicies from flows for clusters", network),
     ]
 }

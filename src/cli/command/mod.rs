@@ -136,7 +136,8 @@ impl<'a> Session<'a> {
         }
         let nothing = ledger.records() == ledger.rejected_count();
         if nothing {
-            self.console.warn("no input holds a record of a kind that tightfit reads: CloudTrail or Kubernetes audit logs");
+            self.console
+                .warn("no input holds a record of a kind that tightfit reads: CloudTrail, Kubernetes audit logs or flow logs");
         }
         (fails || nothing) && !self.lenient
     }
