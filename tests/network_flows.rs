@@ -8,6 +8,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
+use tightfit::finding::Code;
+use tightfit::pipeline::Plan;
+use tightfit::policy::set::Documents;
 use tightfit::verdict::VerdictState;
 
 /// A connection as Hubble exports it. An end is `namespace/app` or an address.
@@ -133,4 +136,161 @@ fn further_forms_and_the_basis_are_chosen() {
     assert!(!files.iter().any(|file| file.contains("/shop/")), "{files:?}");
     assert!(plan.verdict.sufficiency.gaps.is_empty() && plan.verdict.restraint.leaks.is_empty(), "{:#?}", plan.verdict);
     assert!(matches!(plan.verdict.state(), VerdictState::Clean | VerdictState::Incomplete), "{:#?}", plan.verdict);
+}
+
+/// An end: `namespace/name` with the labels of its pod, an address, or a word of Hubble's.
+type Named<'a> = (&'a str, &'a [&'a str]);
+
+fn labelled(number: u64, client: Named<'_>, server: Named<'_>, port: u16, verdict: &str) -> Value {
+    let name = |end: &str| if end.starts_with("reserved:") { "198.51.100.9".to_owned() } else { end.to_owned() };
+    let mut flow = flow(number, &name(client.0), &name(server.0), port, verdict);
+    for (side, (named, labels)) in [("source", client), ("destination", server)] {
+        if let Some((namespace, _)) = named.split_once('/') {
+            let mut all: Vec<String> = labels.iter().map(|label| format!("k8s:{label}")).collect();
+            all.push(format!("k8s:io.kubernetes.pod.namespace={namespace}"));
+            flow["flow"][side]["labels"] = json!(all);
+        } else if named.starts_with("reserved:") {
+            flow["flow"][side]["labels"] = json!([named]);
+        }
+    }
+    flow
+}
+
+/// What `generate` writes of flows, and of workloads that the audit log shows to call the API server.
+fn plan(flows: &[Value], callers: &[Named<'_>], basis: &str) -> Plan {
+    let scratch = tempfile::tempdir().unwrap();
+    let mut inputs = vec![harness::write_lines(scratch.path(), "flows.log", flows)];
+    let mut records = Vec::new();
+    for (number, (name, labels)) in (1..).zip(callers) {
+        let labels: serde_json::Map<String, Value> =
+            labels.iter().filter_map(|label| label.split_once('=')).map(|(key, value)| (key.to_owned(), json!(value))).collect();
+        let object =
+            json!({"resource": "deployments", "apiGroup": "apps", "apiVersion": "v1", "namespace": "shop", "name": name});
+        let mut made = harness::audit(2 * number, "admin", "create", &object, 201);
+        made["level"] = json!("RequestResponse");
+        made["requestObject"] = json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name, "namespace": "shop"},
+            "spec": {"selector": {"matchLabels": labels}, "template": {"metadata": {"labels": labels},
+                "spec": {"serviceAccountName": name, "containers": [{"name": "c", "image": "i"}]}}}});
+        made["responseObject"] = made["requestObject"].clone();
+        records.push(made);
+        let user = format!("system:serviceaccount:shop:{name}");
+        let object = json!({"resource": "configmaps", "apiVersion": "v1", "namespace": "shop", "name": "c"});
+        records.push(harness::audit(2 * number + 1, &user, "get", &object, 200));
+    }
+    if !records.is_empty() {
+        inputs.push(harness::write_lines(scratch.path(), "audit.log", &records));
+    }
+    let inputs: Vec<&Path> = inputs.iter().map(PathBuf::as_path).collect();
+    let config = harness::config(&format!("coverage.days-min = 1\n[network]\nbasis = \"{basis}\""));
+    harness::generate(&inputs, &config, 1)
+}
+
+fn clean(plan: &Plan) {
+    let verdict = &plan.verdict;
+    assert!(verdict.sufficiency.gaps.is_empty() && verdict.sufficiency.judged > 0, "{verdict:#?}");
+    assert!(verdict.necessity.excess.is_empty(), "{:#?}", verdict.necessity);
+}
+
+/// The NetworkPolicies, as text, and the rules that widened some of their units.
+fn network(plan: &Plan) -> (String, Vec<String>) {
+    let (mut text, mut rules) = (String::new(), Vec::new());
+    for policy in plan.policies.policies.values() {
+        if let Documents::Network(policies) = &policy.documents {
+            text.extend(policies.iter().map(|policy| serde_json::to_string(policy).unwrap() + "\n"));
+            rules.extend(policy.grants.iter().filter_map(|grant| Some(grant.generalization.as_ref()?.rule.clone())));
+        }
+    }
+    (text, rules)
+}
+
+#[test]
+fn a_policy_that_workloads_share_is_not_excess() {
+    let cart: &[&str] = &["app=cart"];
+    let flows = [
+        labelled(1, ("shop/cart", cart), ("93.184.216.34", &[]), 443, "FORWARDED"),
+        labelled(2, ("shop/cart", cart), ("data/db", &["app=db"]), 5432, "FORWARDED"),
+    ];
+    let shared = plan(&flows, &[("cart", cart), ("canary", cart)], "inferred");
+    clean(&shared);
+    let (text, rules) = network(&shared);
+    assert!(text.contains("93.184.216.34/32") && !text.contains("0.0.0.0/0"), "{text}");
+    assert!(rules.contains(&"shared-labels".to_owned()), "{rules:?}");
+    // With labels of its own the canary needs the API server, and no flow shows where.
+    let apart = plan(&flows, &[("cart", cart), ("canary", &["app=canary"])], "inferred");
+    clean(&apart);
+    let (text, rules) = network(&apart);
+    assert!(text.contains("93.184.216.34/32") && text.contains("0.0.0.0/0"), "{text}");
+    assert!(!rules.contains(&"shared-labels".to_owned()), "{rules:?}");
+}
+
+#[test]
+fn what_a_wider_selector_allows_is_not_written_again() {
+    let flows = [
+        labelled(1, ("shop/bare", &[]), ("data/db", &["app=db"]), 5432, "FORWARDED"),
+        labelled(2, ("shop/web", &["app=web"]), ("data/db", &["app=db"]), 5432, "FORWARDED"),
+        labelled(3, ("shop/web", &["app=web"]), ("data/db", &["app=db"]), 5433, "FORWARDED"),
+    ];
+    for basis in ["observed", "inferred"] {
+        let plan = plan(&flows, &[], basis);
+        clean(&plan);
+        let (text, rules) = network(&plan);
+        assert!(text.contains("5433") && rules.contains(&"no-labels".to_owned()), "{text} {rules:?}");
+    }
+}
+
+#[test]
+fn workloads_with_the_same_labels_are_told() {
+    let same: &[&str] = &["app=x"];
+    let flows = [
+        labelled(1, ("shop/web", same), ("data/db", &["app=db"]), 5432, "FORWARDED"),
+        labelled(2, ("shop/worker", same), ("data/q", &["app=q"]), 5672, "FORWARDED"),
+    ];
+    let plan = plan(&flows, &[], "observed");
+    clean(&plan);
+    let (_, rules) = network(&plan);
+    assert_eq!(rules, ["shared-labels"; 4], "both workloads, as client and as the peer of each server");
+    let told: Vec<&str> =
+        plan.findings.iter().filter(|finding| finding.code == Code::Generalized).map(|finding| finding.note.as_str()).collect();
+    assert!(told.iter().any(|note| note.contains("Deployment/worker in shop") && note.contains("shared-labels")), "{told:?}");
+}
+
+#[test]
+fn no_label_is_asked_to_be_absent_that_own_pods_carry() {
+    let flows = |beyond: &[&str]| {
+        [
+            labelled(1, ("shop/web", &["app=x", "canary=1"]), ("data/db", &["app=db"]), 5432, "FORWARDED"),
+            labelled(2, ("shop/web", &["app=x"]), ("data/db", &["app=db"]), 5432, "FORWARDED"),
+            labelled(3, ("shop/worker", beyond), ("data/q", &["app=q"]), 5672, "FORWARDED"),
+        ]
+    };
+    // Another label tells them apart.
+    let apart = plan(&flows(&["app=x", "canary=1", "tier=back"]), &[], "observed");
+    clean(&apart);
+    let (text, rules) = network(&apart);
+    let absent = |key: &str| text.contains(&format!("\"key\":\"{key}\",\"operator\":\"DoesNotExist\""));
+    assert!(absent("tier") && !absent("canary") && rules.is_empty(), "{text} {rules:?}");
+    // None does.
+    let shared = plan(&flows(&["app=x", "canary=1"]), &[], "observed");
+    clean(&shared);
+    let (text, rules) = network(&shared);
+    assert!(!text.contains("DoesNotExist") && rules.contains(&"shared-labels".to_owned()), "{text} {rules:?}");
+}
+
+#[test]
+fn a_refused_address_is_left_out_of_every_address() {
+    let web: &[&str] = &["app=web"];
+    let refused = labelled(1, ("shop/web", web), ("203.0.113.66", &[]), 443, "DROPPED");
+    let assumed = [labelled(2, ("shop/web", web), ("data/db", &["app=db"]), 5432, "FORWARDED"), refused.clone()];
+    let plan_of = |flows: &[Value]| plan(flows, &[("web", web)], "inferred");
+    let spared = plan_of(&assumed);
+    clean(&spared);
+    assert!(spared.verdict.restraint.leaks.is_empty(), "{:#?}", spared.verdict.restraint);
+    let (text, _) = network(&spared);
+    assert!(text.contains(r#""cidr":"0.0.0.0/0","except":["203.0.113.66/32"]"#), "{text}");
+    // A word may stand for the address that was refused: nothing observed is denied, and the doubt is told.
+    let worded = plan_of(&[labelled(3, ("shop/web", web), ("reserved:remote-node", &[]), 443, "FORWARDED"), refused]);
+    clean(&worded);
+    let (text, _) = network(&worded);
+    assert!(text.contains("0.0.0.0/0") && !text.contains("except"), "{text}");
+    assert!(worded.findings.iter().any(|finding| finding.code == Code::RefusedFlowAllowed), "{:#?}", worded.findings);
 }

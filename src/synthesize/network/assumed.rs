@@ -11,6 +11,7 @@ use crate::access::flow::{End, Flow, Labels, Transport};
 use crate::access::pod::Workload;
 use crate::policy::grant::Reason;
 use crate::policy::network::{Cidr, Direction, Peer, PortRef};
+use crate::policy::rbac::LabelSelector;
 
 /// The port of name servers. <https://www.iana.org/assignments/service-names-port-numbers/>
 const NAMES: u16 = 53;
@@ -27,16 +28,18 @@ struct Resolver {
 
 /// Adds to `units` what each workload of the namespaces needs beside its flows.
 pub(super) fn add(units: &mut Units, flows: &Flows, topology: &Topology<'_>, links: &Links<'_>, setting: &Setting<'_>) {
-    let mut seen: BTreeMap<Who, Vec<(&Flow, Side<'_>)>> = BTreeMap::new();
+    // By what policies select: workloads with the same labels share a policy, and what flows show of one they show of all.
+    let written = |who: &Who| (who.namespace.clone(), setting.pods.selector(who));
+    let mut seen: BTreeMap<(String, LabelSelector), Vec<(&Flow, Side<'_>)>> = BTreeMap::new();
     for flow in flows.granted.keys() {
         for side in sides(flow, setting.namespaces) {
-            seen.entry(side.who.clone()).or_default().push((flow, side));
+            seen.entry(written(&side.who)).or_default().push((flow, side));
         }
     }
     let resolvers = resolvers(flows, setting);
     let workloads: Vec<Who> = setting.pods.all().filter(|who| setting.namespaces.contains(&who.namespace)).cloned().collect();
     for who in &workloads {
-        let own = seen.get(who).map(Vec::as_slice).unwrap_or_default();
+        let own = seen.get(&written(who)).map(Vec::as_slice).unwrap_or_default();
         add_names(units, who, own, &resolvers, setting);
         let outside = |(_, side): &&(&Flow, Side<'_>)| {
             let is_pod = side.other.pod().is_some_and(|pod| !pod.host_network);
@@ -51,7 +54,7 @@ pub(super) fn add(units: &mut Units, flows: &Flows, topology: &Topology<'_>, lin
     for front in topology.services.values().filter(|front| front.place.cluster == setting.cluster) {
         for server in front.nodes.iter().filter_map(|index| topology.workloads.get(*index)) {
             let who = who_of(server);
-            if !seen.contains_key(&who) && setting.namespaces.contains(&who.namespace) {
+            if !seen.contains_key(&written(&who)) && setting.namespaces.contains(&who.namespace) {
                 add_entrances(units, &who, front, server, setting);
             }
         }
@@ -60,7 +63,7 @@ pub(super) fn add(units: &mut Units, flows: &Flows, topology: &Topology<'_>, lin
         let (Some(client), Some(front)) = (topology.workloads.get(*client), topology.services.get(*place)) else { continue };
         for server in front.nodes.iter().filter_map(|index| topology.workloads.get(*index)) {
             let ends = [who_of(client), who_of(server)];
-            if client.cluster != setting.cluster || ends.iter().all(|end| seen.contains_key(end)) {
+            if client.cluster != setting.cluster || ends.iter().all(|end| seen.contains_key(&written(end))) {
                 continue;
             }
             let why = format!("inferred: its containers name Service {} in {}", place.name, place.namespace);

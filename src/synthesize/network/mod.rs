@@ -12,6 +12,7 @@ mod blocks;
 mod cilium;
 mod cni;
 mod mentions;
+mod narrow;
 mod observed;
 mod rules;
 mod selectors;
@@ -29,7 +30,7 @@ use crate::policy::network::{CiliumProposal, NetworkProposal, decide};
 use crate::policy::set::{Documents, Policy};
 
 use super::rbac::is_label;
-use observed::{Flows, Setting};
+use observed::{Flows, Setting, Units};
 use selectors::Pods;
 use topology::Topology;
 
@@ -59,6 +60,9 @@ pub fn policy(
         let topology = Topology::of(profile, config);
         assumed::add(&mut units, &flows, &topology, &mentions::links(&topology), &setting);
     }
+    narrow::drop_covered(&mut units, &setting);
+    narrow::spare_refused(&mut units, &flows);
+    say_generalized(identity, &units, findings);
     if config.network.cilium {
         cilium.extend(cilium::proposals(&units, &flows, &setting));
     }
@@ -76,6 +80,18 @@ pub fn policy(
         generalization,
     });
     Some(Policy { grants: grants.collect(), documents: Documents::Network(policies) })
+}
+
+/// Pods that policies hold for, or name, without a flow that shows it, since nothing tells them from others.
+fn say_generalized(identity: &Identity, units: &Units, findings: &mut Vec<Finding>) {
+    let mut told: BTreeSet<(&str, &str)> = BTreeSet::new();
+    for widening in units.values().filter_map(|(_, widening)| widening.as_ref()) {
+        let by_labels = matches!(widening.rule.as_str(), "shared-labels" | "no-labels");
+        if by_labels && told.insert((&widening.rule, &widening.admits)) {
+            let note = format!("a policy allows {} ({})", widening.admits, widening.rule);
+            findings.push(Finding::new(Code::Generalized, identity.to_string(), note).counted(widening.names));
+        }
+    }
 }
 
 /// The namespaces whose policies stand on flows.

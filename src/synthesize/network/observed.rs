@@ -24,7 +24,7 @@ use crate::policy::rbac::LabelSelector;
 use crate::synthesize::rbac::is_label;
 
 /// How many observed names a generalization gives as examples.
-const EXAMPLES_MAX: usize = 5;
+pub(super) const EXAMPLES_MAX: usize = 5;
 
 /// The flows of a cluster, resolved.
 #[derive(Debug, Default)]
@@ -183,18 +183,33 @@ pub(super) fn pod_peer(pod: &PodEnd, setting: &Setting<'_>) -> Option<(Peer, Opt
 
 pub(super) fn who_peer(who: &Who, setting: &Setting<'_>) -> Option<(Peer, Option<Generalization>)> {
     let pods = setting.pods.selector(who);
-    let wider = (pods == LabelSelector::default()).then(|| no_labels(who));
+    let wider = selects_more(who, &pods, setting);
     let peer = Peer { pod_selector: Some(pods), ..Peer::pods(&who.namespace, &BTreeMap::new()) };
     is_label(&who.namespace).then_some((peer, wider))
 }
 
-fn no_labels(who: &Who) -> Generalization {
-    Generalization {
-        rule: "no-labels".to_owned(),
-        examples: vec![who.shown()],
-        names: 1,
-        admits: format!("every pod of {}", who.namespace),
+/// What a group's selector takes in beyond the group.
+fn selects_more(who: &Who, pods: &LabelSelector, setting: &Setting<'_>) -> Option<Generalization> {
+    if *pods == LabelSelector::default() {
+        return Some(Generalization {
+            rule: "no-labels".to_owned(),
+            examples: vec![who.shown()],
+            names: 1,
+            admits: format!("every pod of {}", who.namespace),
+        });
     }
+    let shared = setting.pods.shared(who)?;
+    let more = if shared.count > 1 { format!(" and {} more", shared.count - 1) } else { String::new() };
+    Some(Generalization {
+        rule: "shared-labels".to_owned(),
+        examples: shared.examples.clone(),
+        names: shared.count.saturating_add(1),
+        admits: format!(
+            "the same for {}{more}, whose labels no selector tells from those of {}",
+            shared.examples.first()?,
+            who.shown()
+        ),
+    })
 }
 
 /// Takes in one unit. Of two reasons the better stays; of two widenings the first.
@@ -208,9 +223,10 @@ pub(super) fn insert(
     setting: &Setting<'_>,
 ) {
     let permit = permit(who, direction, peer, port, setting);
-    let wider = wider.or_else(|| (permit.pods == LabelSelector::default()).then(|| no_labels(who)));
-    let kept = units.entry(permit).or_insert_with(|| (reason.clone(), wider));
+    let wider = wider.or_else(|| selects_more(who, &permit.pods, setting));
+    let kept = units.entry(permit).or_insert_with(|| (reason.clone(), None));
     kept.0 = reason.min(kept.0.clone());
+    kept.1 = kept.1.take().or(wider);
 }
 
 fn permit(who: &Who, direction: Direction, peer: Peer, port: (Transport, u16), setting: &Setting<'_>) -> NetworkPermit {

@@ -9,6 +9,7 @@ use crate::access::pod::Workload;
 use crate::policy::network::selector;
 use crate::policy::rbac::{LabelSelector, Requirement};
 
+use super::observed::EXAMPLES_MAX;
 use super::topology::{is_label_key, own_selector};
 
 /// Pods that a policy is written for: those of one workload, or those with the same labels where the owner is not known.
@@ -45,11 +46,59 @@ impl Who {
     }
 }
 
-/// Every group of pods with the labels that all of its pods carry.
+/// The labels of one group's pods.
+#[derive(Debug, Default)]
+struct Carried {
+    /// Those that every pod of it was seen with.
+    all: Labels,
+    /// Every value that some pod of it was seen with.
+    some: BTreeMap<String, BTreeSet<String>>,
+}
+
+impl Carried {
+    fn new(labels: &Labels) -> Self {
+        let some = labels.iter().map(|(key, value)| (key.clone(), BTreeSet::from([value.clone()])));
+        Carried { all: labels.clone(), some: some.collect() }
+    }
+
+    fn add(&mut self, labels: Labels) {
+        self.all.retain(|key, value| labels.get(key) == Some(value));
+        for (key, value) in labels {
+            self.some.entry(key).or_default().insert(value);
+        }
+    }
+
+    /// Whether every pod of the group is among those of a selector.
+    fn is_taken_whole(&self, selector: &LabelSelector) -> bool {
+        selector.match_labels.iter().all(|(key, value)| self.all.get(key) == Some(value))
+            && selector.match_expressions.iter().all(|absent| !self.some.contains_key(&absent.key))
+    }
+
+    /// Whether a pod of the group may be among those of a selector.
+    fn is_touched(&self, selector: &LabelSelector) -> bool {
+        let has = |(key, value): (&String, &String)| self.some.get(key).is_some_and(|values| values.contains(value));
+        selector.match_labels.iter().all(has)
+            && selector.match_expressions.iter().all(|absent| !self.all.contains_key(&absent.key))
+    }
+}
+
+/// The other workloads that a selector takes in too.
+#[derive(Debug, Default)]
+pub(super) struct Shared {
+    /// How many.
+    pub(super) count: u64,
+    /// The first of them.
+    pub(super) examples: Vec<String>,
+}
+
+/// Every group of pods with the labels that its pods carry.
 #[derive(Debug, Default)]
 pub(super) struct Pods {
-    labels: BTreeMap<Who, Labels>,
+    groups: BTreeMap<Who, Carried>,
     selectors: BTreeMap<Who, LabelSelector>,
+    shared: BTreeMap<Who, Shared>,
+    /// The groups of each selector of a namespace.
+    selected: BTreeMap<String, BTreeMap<LabelSelector, Vec<Who>>>,
 }
 
 impl Pods {
@@ -69,35 +118,43 @@ impl Pods {
                 pods.insert(Who::of_workload(&place.namespace, &workload), labels);
             }
         }
-        let mut neighbours: BTreeMap<&str, Vec<(&Who, &Labels)>> = BTreeMap::new();
-        for (who, labels) in &pods.labels {
-            neighbours.entry(&who.namespace).or_default().push((who, labels));
-        }
-        let mut selectors = BTreeMap::new();
-        for (who, labels) in &pods.labels {
-            let all = neighbours.get(who.namespace.as_str()).map(Vec::as_slice).unwrap_or_default();
-            let others: Vec<&Labels> = all.iter().filter(|(other, _)| *other != who).map(|(_, labels)| *labels).collect();
-            selectors.insert(who.clone(), exact(&who.namespace, labels, &others));
-        }
-        pods.selectors = selectors;
+        pods.select();
         pods
     }
 
-    /// Of one group only the labels that every pod of it was seen with.
+    /// Chooses the selectors, now that every neighbour is known.
+    fn select(&mut self) {
+        let mut neighbours: BTreeMap<&str, Vec<(&Who, &Carried)>> = BTreeMap::new();
+        for (who, carried) in &self.groups {
+            neighbours.entry(&who.namespace).or_default().push((who, carried));
+        }
+        for (who, carried) in &self.groups {
+            let all = neighbours.get(who.namespace.as_str()).map(Vec::as_slice).unwrap_or_default();
+            let others: Vec<&Labels> = all.iter().filter(|(other, _)| *other != who).map(|(_, carried)| &carried.all).collect();
+            let selector = exact(&who.namespace, carried, &others);
+            let shared = shared(who, &selector, all);
+            if shared.count > 0 {
+                self.shared.insert(who.clone(), shared);
+            }
+            let selected = self.selected.entry(who.namespace.clone()).or_default();
+            selected.entry(selector.clone()).or_default().push(who.clone());
+            self.selectors.insert(who.clone(), selector);
+        }
+    }
+
+    /// Of one group all labels, and those that every pod of it was seen with.
     fn insert(&mut self, who: Who, labels: Labels) {
-        match self.labels.entry(who) {
+        match self.groups.entry(who) {
             std::collections::btree_map::Entry::Vacant(place) => {
-                place.insert(labels);
+                place.insert(Carried::new(&labels));
             }
-            std::collections::btree_map::Entry::Occupied(mut kept) => {
-                kept.get_mut().retain(|key, value| labels.get(key) == Some(value));
-            }
+            std::collections::btree_map::Entry::Occupied(mut kept) => kept.get_mut().add(labels),
         }
     }
 
     /// Every group.
     pub(super) fn all(&self) -> impl Iterator<Item = &Who> {
-        self.labels.keys()
+        self.groups.keys()
     }
 
     /// What selects the group; empty, which is every pod of the namespace, where it has no labels that Kubernetes would take.
@@ -107,19 +164,51 @@ impl Pods {
 
     /// The labels of the group.
     pub(super) fn labels(&self, who: &Who) -> Option<&Labels> {
-        self.labels.get(who)
+        self.groups.get(who).map(|carried| &carried.all)
+    }
+
+    /// The other workloads whose pods the group's selector takes in; `None` where it takes in none.
+    pub(super) fn shared(&self, who: &Who) -> Option<&Shared> {
+        self.shared.get(who)
+    }
+
+    /// The selectors of other groups that take in every pod that this one was chosen for.
+    pub(super) fn wider(&self, namespace: &str, selector: &LabelSelector) -> Vec<&LabelSelector> {
+        let Some(selected) = self.selected.get(namespace) else { return Vec::new() };
+        let Some(groups) = selected.get(selector) else { return Vec::new() };
+        let takes = |wider: &&LabelSelector| {
+            *wider != selector
+                && groups.iter().filter_map(|who| self.groups.get(who)).all(|carried| carried.is_taken_whole(wider))
+        };
+        selected.keys().filter(takes).collect()
     }
 }
 
-/// The fewest labels, and where all of a group's labels are found on a neighbour too, the absence of what that one has beyond them.
-fn exact(namespace: &str, labels: &Labels, others: &[&Labels]) -> LabelSelector {
-    let chosen = own_selector(namespace, labels, others);
+/// The fewest labels, and where all of a group's labels are found on a neighbour too, the absence of what that one has beyond them. A label
+/// that some pods of the group carry is never asked to be absent: those pods would be left out.
+fn exact(namespace: &str, own: &Carried, others: &[&Labels]) -> LabelSelector {
+    let chosen = own_selector(namespace, &own.all, others);
     if chosen.is_empty() {
         return LabelSelector::default();
     }
     let is_taken = |other: &&&Labels| chosen.iter().all(|(key, value)| other.get(key) == Some(value));
-    let beyond = |other: &&Labels| other.keys().find(|key| !labels.contains_key(*key) && is_label_key(key)).cloned();
+    let beyond = |other: &&Labels| other.keys().find(|key| !own.some.contains_key(*key) && is_label_key(key)).cloned();
     let keys: BTreeSet<String> = others.iter().filter(is_taken).filter_map(beyond).collect();
     let absent = |key: String| Requirement { key, operator: "DoesNotExist".to_owned(), values: Vec::new() };
     LabelSelector { match_expressions: keys.into_iter().map(absent).collect(), ..selector(chosen) }
+}
+
+/// The other workloads that a group's selector takes in. Pods whose owner is not known may be those of the one workload with their labels.
+fn shared(who: &Who, selector: &LabelSelector, all: &[(&Who, &Carried)]) -> Shared {
+    let mut shared = Shared::default();
+    for (other, _) in all.iter().filter(|(other, carried)| *other != who && carried.is_touched(selector)) {
+        if other.workload.is_some() {
+            shared.count = shared.count.saturating_add(1);
+            if shared.examples.len() < EXAMPLES_MAX {
+                shared.examples.push(other.shown());
+            }
+        }
+    }
+    let is_same = who.workload.is_none() && shared.count == 1;
+    if is_same { Shared::default() } else { shared }
 }
