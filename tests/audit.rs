@@ -2,6 +2,9 @@
 
 #![cfg(test)]
 
+mod harness;
+
+use harness::{audit_of, decoded};
 use serde_json::{Value, json};
 use tightfit::access::coverage::{AuditSighting, Bodies, Reach, Sighting, Wrote};
 use tightfit::access::inventory::Fact;
@@ -13,21 +16,7 @@ use tightfit::ingest::decoded::{Decoded, End, Stage, Surround};
 
 /// An event: verb, URI, what else is said.
 fn event(verb: &str, uri: &str, more: Value) -> Value {
-    let mut event = json!({
-        "kind": "Event", "apiVersion": "audit.k8s.io/v1", "level": "RequestResponse", "auditID": "id", "stage": "ResponseComplete",
-        "requestURI": uri, "verb": verb,
-        "user": {"username": "system:serviceaccount:shop:web", "groups": ["system:serviceaccounts", "system:authenticated"]},
-        "responseStatus": {"code": 200}, "requestReceivedTimestamp": "2026-11-20T10:00:00.000000Z",
-        "annotations": {"authorization.k8s.io/decision": "allow"},
-    });
-    if let (Some(event), Value::Object(more)) = (event.as_object_mut(), more) {
-        event.extend(more);
-    }
-    event
-}
-
-fn decoded(event: &Value) -> Decoded {
-    decode(event.to_string().as_bytes(), &Surround::default()).expect("an audit event")
+    audit_of("shop:web", verb, uri, more)
 }
 
 /// What was asked, as text: `WHO: REQUEST = OUTCOME`, with `(implied)` where a rule says so.

@@ -7,15 +7,15 @@
     reason = "a test fails by panicking; clippy does not count functions beside #[test] as tests"
 )]
 
+mod harness;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 use tightfit::access::aws::{Action, Arn, AwsRequest, AwsRequestKey, Context, Resource};
-use tightfit::access::days::Days;
-use tightfit::access::evidence::Evidence;
 use tightfit::access::identity::{Identity, Name};
-use tightfit::access::observation::{Basis, Outcome};
-use tightfit::access::profile::{IdentityProfile, Seen, Tally};
+use tightfit::access::observation::Outcome;
+use tightfit::access::profile::IdentityProfile;
 use tightfit::access::request::RequestKey;
 use tightfit::catalog::Catalog;
 use tightfit::config::{Config, UncheckedConfig};
@@ -38,17 +38,7 @@ fn asked(action: &str, resource: &str) -> AwsRequestKey {
 }
 
 fn profile(rows: &BTreeSet<Row>) -> IdentityProfile {
-    let time = "2026-11-21T00:00:00Z".parse().unwrap();
-    let tally = Tally {
-        count: 1,
-        first: time,
-        last: time,
-        days: Days::default(),
-        evidence: Evidence::default(),
-        context: Default::default(),
-        issued_to: Default::default(),
-    };
-    let seen = Seen { outcomes: BTreeMap::from([(Outcome::Allowed, tally)]), bases: BTreeSet::from([Basis::Stated]) };
+    let seen = harness::seen(&[Outcome::Allowed]);
     let key = |(action, resource): &Row| RequestKey::Aws(asked(action, resource));
     IdentityProfile { groups: BTreeSet::new(), requests: rows.iter().map(|row| (key(row), seen.clone())).collect() }
 }
@@ -188,8 +178,6 @@ proptest! {
         prop_assert!(sids.iter().all(|sid| sid.bytes().all(|byte| byte.is_ascii_alphanumeric())));
     }
 }
-
-mod harness;
 
 /// The size of rows as statements of equal resources: what merging starts from, without Sids.
 fn plain_size(rows: &[Row]) -> usize {

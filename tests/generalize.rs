@@ -3,15 +3,13 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking; clippy does not count functions beside #[test] as tests")]
 
-use std::collections::{BTreeMap, BTreeSet};
+mod harness;
 
 use proptest::prelude::*;
 use tightfit::access::aws::{Action, Arn, AwsRequestKey, Resource, Segment, Text};
-use tightfit::access::days::Days;
-use tightfit::access::evidence::Evidence;
 use tightfit::access::identity::{Identity, Name};
-use tightfit::access::observation::{Basis, Outcome};
-use tightfit::access::profile::{IdentityProfile, Seen, Tally};
+use tightfit::access::observation::Outcome;
+use tightfit::access::profile::IdentityProfile;
 use tightfit::access::request::RequestKey;
 use tightfit::catalog::Catalog;
 use tightfit::config::UncheckedConfig;
@@ -21,26 +19,12 @@ use tightfit::synthesize::iam;
 
 type Row = (&'static str, String, Outcome);
 
-fn seen(outcome: Outcome) -> Seen {
-    let time = "2026-11-21T00:00:00Z".parse().unwrap();
-    let tally = Tally {
-        count: 1,
-        first: time,
-        last: time,
-        days: Days::default(),
-        evidence: Evidence::default(),
-        context: Default::default(),
-        issued_to: Default::default(),
-    };
-    Seen { outcomes: BTreeMap::from([(outcome, tally)]), bases: BTreeSet::from([Basis::Stated]) }
-}
-
 fn grants(rows: &[Row], toml: &str) -> Vec<Grant> {
     let mut part = IdentityProfile::default();
     for (action, resource, outcome) in rows {
         let resource = if resource == "*" { Resource::NoResourceLevel } else { Resource::Arn(Arn::literal(resource).unwrap()) };
         let key = RequestKey::Aws(AwsRequestKey { action: Action::parse(action).unwrap(), resource, via: None });
-        part.requests.entry(key).or_default().merge(&seen(*outcome));
+        part.requests.entry(key).or_default().merge(&harness::seen(&[*outcome]));
     }
     let role = Identity::aws("aws", "111122223333", Name::Role("app".into()));
     let config = UncheckedConfig::parse("t.toml", toml).unwrap().check().unwrap();

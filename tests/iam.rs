@@ -7,6 +7,8 @@
     reason = "a test fails by panicking; clippy does not count functions beside #[test] as tests"
 )]
 
+mod harness;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Mutex;
@@ -14,11 +16,9 @@ use std::sync::Mutex;
 use proptest::prelude::*;
 use serde_json::Value;
 use tightfit::access::aws::{Action, Arn, AwsRequest, AwsRequestKey, Context, Resource};
-use tightfit::access::days::Days;
-use tightfit::access::evidence::Evidence;
 use tightfit::access::identity::{Identity, Name};
 use tightfit::access::observation::{Basis, Outcome};
-use tightfit::access::profile::{IdentityProfile, Profile, Seen, Tally};
+use tightfit::access::profile::{IdentityProfile, Profile, Seen};
 use tightfit::access::request::{Request, RequestKey};
 use tightfit::catalog::Catalog;
 use tightfit::config::{Config, UncheckedConfig};
@@ -40,21 +40,11 @@ fn config(toml: &str) -> Config {
     COMPILED.lock().unwrap().entry(toml.to_owned()).or_insert_with(compile).clone()
 }
 
-fn tally() -> Tally {
-    let time = "2026-11-21T00:00:00Z".parse().unwrap();
-    Tally {
-        count: 1,
-        first: time,
-        last: time,
-        days: Days::default(),
-        evidence: Evidence::default(),
-        context: BTreeMap::new(),
-        issued_to: Default::default(),
-    }
-}
-
 fn seen(outcomes: &[Outcome], bases: &[Basis]) -> Seen {
-    Seen { outcomes: outcomes.iter().map(|outcome| (*outcome, tally())).collect(), bases: bases.iter().cloned().collect() }
+    Seen {
+        outcomes: outcomes.iter().map(|outcome| (*outcome, harness::tally())).collect(),
+        bases: bases.iter().cloned().collect(),
+    }
 }
 
 fn key(action: &str, resource: Resource) -> RequestKey {

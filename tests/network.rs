@@ -1,18 +1,17 @@
 //! Network proposals: what is inferred and assumed from declared topology, and that nothing escapes from the file.
 #![cfg(test)]
 
+mod harness;
+
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::Timestamp;
 use serde_json::{Value, json};
-use tightfit::access::days::Days;
-use tightfit::access::evidence::Evidence;
 use tightfit::access::identity::Identity;
 use tightfit::access::inventory::{Fact, Place, ServicePort};
 use tightfit::access::kube::{KubeRequest, KubeTarget};
 use tightfit::access::observation::Outcome;
 use tightfit::access::pod::{PodBasis, Workload};
-use tightfit::access::profile::{Profile, Seen, Tally};
+use tightfit::access::profile::Profile;
 use tightfit::access::request::RequestKey;
 use tightfit::config::{Config, UncheckedConfig};
 use tightfit::finding::{Code, Finding};
@@ -84,17 +83,7 @@ fn shop() -> Profile {
         Fact::Ingress { place: place("shop", "front"), services: BTreeSet::from(["web".to_owned()]) },
         Fact::ServiceAccountRole { namespace: "shop".to_owned(), name: "web".to_owned(), role_arn: "arn".to_owned() },
     ]);
-    let time = Timestamp::UNIX_EPOCH;
-    let tally = Tally {
-        count: 1,
-        first: time,
-        last: time,
-        days: Days::of(0),
-        evidence: Evidence::default(),
-        context: Default::default(),
-        issued_to: Default::default(),
-    };
-    let seen = Seen { outcomes: BTreeMap::from([(Outcome::Allowed, tally)]), ..Seen::default() };
+    let seen = harness::seen(&[Outcome::Allowed]);
     let request = KubeRequest { verb: "get".to_owned(), target: KubeTarget::NonResource("/api".to_owned()) };
     let web = Identity::kube_user("dev", "system:serviceaccount:shop:web");
     profile.identities.entry(web).or_default().requests.insert(RequestKey::Kube(request), seen);

@@ -1,17 +1,19 @@
 //! Levels and patches from observed pods: what counts as evidence, and that a patch lifts exactly what it claims to lift.
 
+#![cfg(test)]
+
+mod harness;
+
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 use proptest::sample::select;
 use serde_json::{Map, Value, json};
-use tightfit::access::days::Days;
-use tightfit::access::evidence::Evidence;
 use tightfit::access::identity::Identity;
 use tightfit::access::inventory::Fact;
 use tightfit::access::observation::Outcome;
 use tightfit::access::pod::{Pod, PodBasis, PodRequest, Workload};
-use tightfit::access::profile::{IdentityProfile, Profile, Seen, Tally};
+use tightfit::access::profile::{IdentityProfile, Profile, Seen};
 use tightfit::access::request::RequestKey;
 use tightfit::config::{Config, UncheckedConfig};
 use tightfit::finding::{Code, Finding};
@@ -34,18 +36,8 @@ fn profile(observed: &[Observed<'_>]) -> IdentityProfile {
         let workload = Workload { kind: kind.to_owned(), name: name.to_owned() };
         let pod = Pod::from_json(pod).unwrap_or_else(|error| unreachable!("{error}"));
         let key = RequestKey::Pod(Box::new(PodRequest { workload, pod, basis: *basis }));
-        let time = jiff::Timestamp::UNIX_EPOCH;
-        let tally = Tally {
-            count: 1,
-            first: time,
-            last: time,
-            days: Days::of(0),
-            evidence: Evidence::default(),
-            context: Default::default(),
-            issued_to: Default::default(),
-        };
         let seen: &mut Seen = profile.requests.entry(key).or_default();
-        seen.outcomes.insert(*outcome, tally);
+        seen.outcomes.insert(*outcome, harness::tally());
     }
     profile
 }
@@ -142,8 +134,37 @@ fn the_level_is_the_strictest_that_every_admitted_pod_satisfies() {
         assert_eq!(level(&policy), *expected, "{observed:?}");
         assert_eq!(patches.is_empty(), matches!(expected, None | Some(Level::Restricted)), "{observed:?}");
         assert_eq!(findings.iter().any(|finding| finding.code == Code::NoPodEvidence), expected.is_none());
-        assert_eq!(findings.iter().filter(|finding| finding.code == Code::PodNotRestricted).count(), patches.len());
+        assert_eq!(findings.iter().any(|finding| finding.code == Code::PodNotRestricted), !patches.is_empty());
     }
+}
+
+#[test]
+fn a_namespace_below_restricted_is_one_finding_however_many_workloads_keep_it_there() {
+    let host = json!({"spec": {"hostNetwork": true, "containers": [{"name": "a"}]}});
+    let names: Vec<String> = (0..7).map(|number| format!("Deployment/w{number}")).collect();
+    let (bare, response) = (bare(), PodBasis::Response);
+    let mut observed: Vec<Observed<'_>> = names.iter().map(|name| (name.as_str(), &bare, response, Outcome::Allowed)).collect();
+    let note = |observed: &[Observed<'_>]| {
+        let (_, patches, findings) = written("1.36", observed);
+        assert_eq!(patches.len(), observed.len(), "every workload keeps its patch and its row in the report");
+        let found: Vec<&Finding> = findings.iter().filter(|finding| finding.code == Code::PodNotRestricted).collect();
+        let [one] = found.as_slice() else { panic!("{found:?}") };
+        assert_eq!(one.count, u64::try_from(observed.len()).unwrap());
+        one.note.clone()
+    };
+    let checks = "allowPrivilegeEscalation, capabilities_restricted, runAsNonRoot, seccompProfile_restricted";
+    assert_eq!(
+        note(&observed[..1]),
+        format!("Deployment/w0 violates restricted v1.36: {checks}; a patch lifts all of it, run it in staging first")
+    );
+    observed.push(("DaemonSet/agent", &host, response, Outcome::Allowed));
+    assert_eq!(
+        note(&observed),
+        "8 workloads violate restricted v1.36: allowPrivilegeEscalation, capabilities_restricted, hostNamespaces, runAsNonRoot, \
+         seccompProfile_restricted; a patch lifts all of it for Deployment/w0, Deployment/w1, Deployment/w2, Deployment/w3, \
+         Deployment/w4 and 2 more, run it in staging first; a patch lifts a part for DaemonSet/agent, run it in staging first; a \
+         person must decide on hostNamespaces"
+    );
 }
 
 #[test]

@@ -7,15 +7,15 @@
     reason = "a test fails by panicking; clippy does not count functions beside #[test] as tests"
 )]
 
+mod harness;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 use tightfit::access::aws::{Action, Arn, AwsRequest, AwsRequestKey, Context, Resource};
-use tightfit::access::days::Days;
-use tightfit::access::evidence::Evidence;
 use tightfit::access::identity::{Identity, Name};
-use tightfit::access::observation::{Basis, Outcome};
-use tightfit::access::profile::{IdentityProfile, Seen, Tally};
+use tightfit::access::observation::Outcome;
+use tightfit::access::profile::IdentityProfile;
 use tightfit::access::request::RequestKey;
 use tightfit::artifact::Artifact;
 use tightfit::catalog::Catalog;
@@ -232,16 +232,6 @@ fn request(arn: &Arn) -> AwsRequest {
 }
 
 fn used(arn: &Arn) -> IdentityProfile {
-    let time = "2026-11-21T00:00:00Z".parse().unwrap();
-    let tally = Tally {
-        count: 1,
-        first: time,
-        last: time,
-        days: Days::default(),
-        evidence: Evidence::default(),
-        context: BTreeMap::new(),
-        issued_to: Default::default(),
-    };
-    let seen = Seen { outcomes: [(Outcome::Allowed, tally)].into(), bases: [Basis::Stated].into() };
+    let seen = harness::seen(&[Outcome::Allowed]);
     IdentityProfile { groups: BTreeSet::new(), requests: BTreeMap::from([(RequestKey::Aws(request(arn).key), seen)]) }
 }

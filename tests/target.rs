@@ -3,23 +3,15 @@
 
 mod harness;
 
-use harness::{config, generate, write_lines};
+use harness::{audit_of, config, generate, write_lines};
 use serde_json::{Value, json};
 use tightfit::policy::grant::Reason;
 
 /// A log of an old cluster: exec by websocket, and a Deployment in `extensions`.
 fn log() -> Vec<Value> {
     let event = |number: u32, verb: &str, uri: &str, more: Value| {
-        let mut event = json!({
-            "kind": "Event", "apiVersion": "audit.k8s.io/v1", "level": "RequestResponse", "auditID": format!("id-{number}"),
-            "stage": "ResponseComplete", "requestURI": uri, "verb": verb,
-            "user": {"username": "system:serviceaccount:ci:build", "groups": ["system:serviceaccounts", "system:authenticated"]},
-            "responseStatus": {"code": 200}, "requestReceivedTimestamp": "2026-11-20T10:00:00.000000Z",
-            "annotations": {"authorization.k8s.io/decision": "allow"},
-        });
-        if let (Some(event), Value::Object(more)) = (event.as_object_mut(), more) {
-            event.extend(more);
-        }
+        let mut event = audit_of("ci:build", verb, uri, more);
+        event["auditID"] = json!(format!("id-{number}"));
         event
     };
     vec![

@@ -18,6 +18,7 @@ mod members;
 mod moment;
 mod once;
 mod open;
+mod percent;
 mod read;
 mod sniff;
 mod source;

@@ -1,5 +1,7 @@
 //! The report: verdict, coverage and findings for a person, as Markdown.
 
+mod network;
+
 use serde::Serialize;
 
 use super::coverage::{self, Sight};
@@ -41,6 +43,7 @@ struct View {
     excess: List,
     widened: List,
     pod_security: List,
+    network: List,
     holes: List,
     blind: List,
     selectors: Vec<coverage::Block>,
@@ -155,6 +158,7 @@ fn view(subject: Subject<'_>, detail: Detail) -> View {
         excess: List::of(&necessity.excess, |excess| vec![show(&excess.identity.to_string()), show(&excess.permit.to_string())]),
         widened: widened(subject.policies, detail),
         pod_security: List::of(&podsec::rows(policies, detail), Clone::clone),
+        network: List::of(&network::rows(policies, profile, detail), Clone::clone),
         holes: List::of(&verdict.coverage, finding),
         blind: List::of(&subject.sight.blind, |row| row.cells(detail)),
         selectors: subject.sight.blocks(),

@@ -14,7 +14,7 @@ use crate::access::request::RequestKey;
 use crate::config::{Config, KubeVersion};
 use crate::finding::{Code, Finding};
 use crate::policy::grant::{Grant, Reason};
-use crate::policy::podsec::{Level, NamespacePolicy, admission, permits, strictest, told, version};
+use crate::policy::podsec::{Level, NamespacePolicy, Violation, admission, permits, strictest, told, version};
 use crate::policy::set::{Documents, PodPatch, Policy, PolicySet};
 
 /// The specs of one workload that were admitted.
@@ -61,17 +61,18 @@ pub fn policy(
         findings.push(no_evidence(identity, &workloads));
         return None;
     };
-    let mut patched = BTreeMap::new();
+    let (mut patched, mut patches) = (BTreeMap::new(), Vec::new());
     for (workload, specs) in &workloads {
         let patch = patch::patch((cluster, namespace), workload, specs.best(), &specs.all(), version);
         if !specs.best().is_empty() {
             patched.insert(*workload, (patch.level, patch.patched));
         }
         if !patch.violations.is_empty() {
-            findings.push(not_restricted(identity, &patch, version));
-            set.pod_patches.push(patch);
+            patches.push(patch);
         }
     }
+    findings.extend(not_restricted(identity, &patches, version));
+    set.pod_patches.append(&mut patches);
     let (held, lasting) = exception::lasting(&patched);
     if !lasting.is_empty() {
         let proposal = admission::proposal(cluster, namespace, version, &pods);
@@ -152,18 +153,51 @@ fn no_evidence(identity: &Identity, workloads: &BTreeMap<&Workload, Specs<'_>>) 
     Finding::new(Code::NoPodEvidence, identity.to_string(), format!("no Pod Security level is chosen: {why}; {way_out}"))
 }
 
-fn not_restricted(identity: &Identity, patch: &PodPatch, version: KubeVersion) -> Finding {
-    let checks = |violations: &[crate::policy::podsec::Violation]| {
-        let checks: BTreeSet<&str> = violations.iter().map(|violation| violation.check).collect();
-        checks.into_iter().collect::<Vec<_>>().join(", ")
+/// How many workloads one finding names.
+const NAMED_MAX: usize = 5;
+
+/// The workloads of a namespace that keep it below `restricted`, as one finding; `None` where all satisfy it.
+fn not_restricted(identity: &Identity, patches: &[PodPatch], version: KubeVersion) -> Option<Finding> {
+    let first = patches.first()?;
+    let (who, one) = match patches.len() {
+        1 => (format!("{} violates", first.workload), true),
+        many => (format!("{many} workloads violate"), false),
     };
-    let mut note = format!("{} violates {} {version}: {}", patch.workload, Level::Restricted, checks(&patch.violations));
-    note.push_str(match (&patch.patch, patch.remaining.is_empty()) {
-        (Some(_), true) => "; the patch lifts all of it, run it in staging first",
-        (Some(_), false) => "; the patch lifts a part, run it in staging first; a person must decide on ",
-        (None, _) => "; no patch can be written, a person must decide on ",
-    });
-    note.push_str(&checks(&patch.remaining));
-    let count = u64::try_from(patch.violations.len()).unwrap_or(u64::MAX);
-    Finding::new(Code::PodNotRestricted, identity.to_string(), note).counted(count)
+    let mut note =
+        format!("{who} {} {version}: {}", Level::Restricted, checks(patches.iter().flat_map(|patch| &patch.violations)));
+    for (says, is_lifted, is_patched) in [
+        ("a patch lifts all of it", true, true),
+        ("a patch lifts a part", false, true),
+        ("no patch can be written", false, false),
+    ] {
+        let of: Vec<&PodPatch> = patches
+            .iter()
+            .filter(|patch| patch.patch.is_some() == is_patched && patch.remaining.is_empty() == is_lifted)
+            .collect();
+        if of.is_empty() {
+            continue;
+        }
+        let named = if one { String::new() } else { format!(" for {}", listed(&of)) };
+        let run = if is_patched { ", run it in staging first" } else { "" };
+        note.push_str(&format!("; {says}{named}{run}"));
+        if !is_lifted {
+            let left = checks(of.iter().flat_map(|patch| &patch.remaining));
+            note.push_str(&format!("; a person must decide on {left}"));
+        }
+    }
+    let count = u64::try_from(patches.len()).unwrap_or(u64::MAX);
+    Some(Finding::new(Code::PodNotRestricted, identity.to_string(), note).counted(count))
+}
+
+fn checks<'a>(violations: impl Iterator<Item = &'a Violation>) -> String {
+    let checks: BTreeSet<&str> = violations.map(|violation| violation.check).collect();
+    checks.into_iter().collect::<Vec<_>>().join(", ")
+}
+
+fn listed(patches: &[&PodPatch]) -> String {
+    let named: Vec<String> = patches.iter().take(NAMED_MAX).map(|patch| patch.workload.to_string()).collect();
+    match patches.len().saturating_sub(NAMED_MAX) {
+        0 => named.join(", "),
+        more => format!("{} and {more} more", named.join(", ")),
+    }
 }

@@ -7,10 +7,16 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use serde_json::{Value, json};
+use tightfit::access::days::Days;
+use tightfit::access::evidence::Evidence;
+use tightfit::access::observation::{Basis, Outcome};
+use tightfit::access::profile::{Seen, Tally};
 use tightfit::artifact::Artifact;
 use tightfit::catalog::Catalog;
 use tightfit::config::{Config, UncheckedConfig};
 use tightfit::ingest;
+use tightfit::ingest::audit::decode;
+use tightfit::ingest::decoded::{Decoded, Surround};
 use tightfit::pipeline::{self, Plan, Source};
 use tightfit::render::Templates;
 use tightfit::render::redact::Detail;
@@ -132,4 +138,43 @@ pub fn write_lines(folder: &Path, name: &str, records: &[Value]) -> PathBuf {
     let text: String = records.iter().map(|record| format!("{record}\n")).collect();
     fs::write(&path, text).unwrap();
     path
+}
+
+/// An audit event with bodies, of a service account `NAMESPACE:NAME`: verb, URI, what else is said.
+pub fn audit_of(account: &str, verb: &str, uri: &str, more: Value) -> Value {
+    let mut event = json!({
+        "kind": "Event", "apiVersion": "audit.k8s.io/v1", "level": "RequestResponse", "auditID": "id", "stage": "ResponseComplete",
+        "requestURI": uri, "verb": verb,
+        "user": {"username": format!("system:serviceaccount:{account}"), "groups": ["system:serviceaccounts", "system:authenticated"]},
+        "responseStatus": {"code": 200}, "requestReceivedTimestamp": "2026-11-20T10:00:00.000000Z",
+        "annotations": {"authorization.k8s.io/decision": "allow"},
+    });
+    if let (Some(event), Value::Object(more)) = (event.as_object_mut(), more) {
+        event.extend(more);
+    }
+    event
+}
+
+/// What an audit event is read as.
+pub fn decoded(event: &Value) -> Decoded {
+    decode(event.to_string().as_bytes(), &Surround::default()).expect("an audit event")
+}
+
+/// One record, on the first of all days.
+pub fn tally() -> Tally {
+    let time = jiff::Timestamp::UNIX_EPOCH;
+    Tally {
+        count: 1,
+        first: time,
+        last: time,
+        days: Days::of(0),
+        evidence: Evidence::default(),
+        context: Default::default(),
+        issued_to: Default::default(),
+    }
+}
+
+/// One record of each outcome, that the log states.
+pub fn seen(outcomes: &[Outcome]) -> Seen {
+    Seen { outcomes: outcomes.iter().map(|outcome| (*outcome, tally())).collect(), bases: [Basis::Stated].into() }
 }

@@ -1,19 +1,16 @@
 //! Policies that synthesis writes from generated flows with known truth: by netpol-analyzer's word nothing observed is denied, and
 //! nothing unobserved allowed beyond what a grant names as assumed or as a generalization.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use jiff::Timestamp;
 use serde_json::{Value, json};
-use tightfit::access::days::Days;
-use tightfit::access::evidence::Evidence;
 use tightfit::access::flow::{End, Flow, Labels, PodEnd, Transport, resolve};
 use tightfit::access::identity::Identity;
 use tightfit::access::inventory::Fact;
-use tightfit::access::observation::{Basis, Outcome};
+use tightfit::access::observation::Outcome;
 use tightfit::access::pod::{PodBasis, Workload};
-use tightfit::access::profile::{Profile, Seen, Tally};
+use tightfit::access::profile::Profile;
 use tightfit::access::request::{Request, RequestKey};
 use tightfit::config::Config;
 use tightfit::policy::grant::Permit;
@@ -35,20 +32,6 @@ struct Scene {
     profile: Profile,
     granted: BTreeSet<Flow>,
     addresses: BTreeSet<String>,
-}
-
-fn seen(outcome: Outcome) -> Seen {
-    let time = Timestamp::UNIX_EPOCH;
-    let tally = Tally {
-        count: 1,
-        first: time,
-        last: time,
-        days: Days::of(0),
-        evidence: Evidence::default(),
-        context: Default::default(),
-        issued_to: Default::default(),
-    };
-    Seen { outcomes: BTreeMap::from([(outcome, tally)]), bases: BTreeSet::from([Basis::Stated]) }
 }
 
 fn scene(seed: u64) -> Scene {
@@ -88,7 +71,7 @@ fn scene(seed: u64) -> Scene {
         if !refused {
             granted.insert(flow.clone());
         }
-        requests.entry(RequestKey::Flow(Box::new(flow))).or_default().merge(&seen(outcome));
+        requests.entry(RequestKey::Flow(Box::new(flow))).or_default().merge(&harness::seen(&[outcome]));
     }
     // Several addresses of one network, and one in between that nobody asked for.
     for last in [0, 1, 2, 4] {
@@ -96,7 +79,7 @@ fn scene(seed: u64) -> Scene {
         let (client, server) = (End::Pod(Box::new(pods[0].clone())), End::address(address.parse().unwrap()));
         let flow = Flow { client, server, transport: Transport::Tcp, port: 80, hour: None };
         granted.insert(flow.clone());
-        requests.entry(RequestKey::Flow(Box::new(flow))).or_default().merge(&seen(Outcome::Allowed));
+        requests.entry(RequestKey::Flow(Box::new(flow))).or_default().merge(&harness::seen(&[Outcome::Allowed]));
         addresses.insert(address);
     }
     addresses.extend(["203.0.113.3".to_owned(), "203.0.113.9".to_owned()]);

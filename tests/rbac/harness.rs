@@ -1,20 +1,19 @@
 //! What the tests share: requests, profiles, and synthesis for one service account.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use jiff::Timestamp;
-use tightfit::access::days::Days;
-use tightfit::access::evidence::Evidence;
 use tightfit::access::identity::Identity;
 use tightfit::access::kube::{KubeRequest, KubeResource, KubeTarget};
 use tightfit::access::observation::{Basis, Outcome};
-use tightfit::access::profile::{IdentityProfile, Seen, Tally};
+use tightfit::access::profile::{IdentityProfile, Seen};
 use tightfit::access::request::RequestKey;
 use tightfit::config::{Config, UncheckedConfig};
 use tightfit::finding::{Code, Finding};
 use tightfit::policy::rbac::RbacPolicy;
 use tightfit::policy::set::{Documents, Policy};
 use tightfit::synthesize;
+
+use super::shared_harness::tally;
 
 pub(crate) fn on(verb: &str, group: &str, resource: &str, namespace: &str, name: &str) -> KubeRequest {
     let (resource, subresource) = resource.split_once('/').unwrap_or((resource, ""));
@@ -35,17 +34,7 @@ pub(crate) fn path(verb: &str, path: &str) -> KubeRequest {
 }
 
 pub(crate) fn seen(outcomes: &[Outcome], basis: Basis) -> Seen {
-    let time = Timestamp::UNIX_EPOCH;
-    let tally = Tally {
-        count: 1,
-        first: time,
-        last: time,
-        days: Days::of(0),
-        evidence: Evidence::default(),
-        context: BTreeMap::new(),
-        issued_to: Default::default(),
-    };
-    Seen { outcomes: outcomes.iter().map(|outcome| (*outcome, tally.clone())).collect(), bases: BTreeSet::from([basis]) }
+    Seen { outcomes: outcomes.iter().map(|outcome| (*outcome, tally())).collect(), bases: BTreeSet::from([basis]) }
 }
 
 pub(crate) fn profile(requests: &[(KubeRequest, Outcome)]) -> IdentityProfile {

@@ -10,3 +10,6 @@ mod readback;
 mod roles;
 mod shared;
 mod widen;
+
+#[path = "../harness/mod.rs"]
+mod shared_harness;

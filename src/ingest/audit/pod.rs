@@ -4,20 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
+use crate::access::flow::is_stable_label;
 use crate::access::pod::{Metadata, OwnerReference, Pod, Volume, Workload};
 use crate::access::shape::kube_stem;
-
-/// Labels that controllers add to each replica or generation.
-/// <https://kubernetes.io/docs/reference/labels-annotations-taints/>
-const REPLICA_LABELS: &[&str] = &[
-    "pod-template-hash",
-    "controller-revision-hash",
-    "pod-template-generation",
-    "statefulset.kubernetes.io/pod-name",
-    "apps.kubernetes.io/pod-index",
-    "controller-uid",
-    "job-name",
-];
 
 /// Annotations that decide something: profiles as they were written before they were fields, and who scrapes metrics.
 const DECIDING_ANNOTATIONS: &[&str] = &[
@@ -43,11 +32,10 @@ pub(super) fn read(object: &Value) -> Option<Pod> {
 
 /// The pod without names, owners, and what controllers and admission add to each replica.
 pub(super) fn normal(mut pod: Pod) -> Pod {
-    let own_label = |name: &str| !REPLICA_LABELS.contains(&name) && !name.starts_with("batch.kubernetes.io/");
     let deciding = |name: &str| DECIDING_ANNOTATIONS.iter().any(|prefix| name.starts_with(prefix));
     let Metadata { labels, annotations, .. } = pod.metadata;
     pod.metadata = Metadata {
-        labels: labels.into_iter().filter(|(name, _)| own_label(name)).collect(),
+        labels: labels.into_iter().filter(|(name, _)| is_stable_label(name)).collect(),
         annotations: annotations.into_iter().filter(|(name, _)| deciding(name)).collect(),
         ..Metadata::default()
     };

@@ -2,6 +2,7 @@
 //! <https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-uris>
 
 use crate::access::kube::KubeResource;
+use crate::ingest::percent;
 
 /// A request URI, percent-decoded.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,22 +85,7 @@ pub(super) fn resource_of(api_group: String, parts: &[&str]) -> Option<KubeResou
 
 /// Percent-decodes; what is no escape stands for itself.
 fn unescape(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((first, after)) = rest.split_first() {
-        let digits = after.get(..2).and_then(|digits| std::str::from_utf8(digits).ok());
-        match digits.filter(|_| *first == b'%').and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
-            Some(byte) => {
-                bytes.push(byte);
-                rest = after.get(2..).unwrap_or_default();
-            }
-            None => {
-                bytes.push(*first);
-                rest = after;
-            }
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
+    String::from_utf8_lossy(&percent::decoded(text)).into_owned()
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use super::{identity, outcome};
 use crate::access::aws::{Action, Arn, Resource, Text};
 use crate::access::observation::Outcome;
 use crate::catalog::Catalog;
+use crate::ingest::percent;
 
 const MISSING: &str = "a missing object answers 404 only to those who may list the bucket";
 const COPY_SOURCE: &str = "a copy reads its source";
@@ -178,22 +179,7 @@ fn copy_source(trail: &Trail) -> Want {
 
 /// Text with `%41` read as `A`; what is no escape or no UTF-8 afterwards stays as it is.
 fn percent_decoded(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((first, after)) = rest.split_first() {
-        let code = after.get(..2).filter(|_| *first == b'%').and_then(|code| std::str::from_utf8(code).ok());
-        match code.and_then(|code| u8::from_str_radix(code, 16).ok()) {
-            Some(byte) => {
-                bytes.push(byte);
-                rest = after.get(2..).unwrap_or_default();
-            }
-            None => {
-                bytes.push(*first);
-                rest = after;
-            }
-        }
-    }
-    String::from_utf8(bytes).unwrap_or_else(|_| text.to_owned())
+    String::from_utf8(percent::decoded(text)).unwrap_or_else(|_| text.to_owned())
 }
 
 #[cfg(test)]

@@ -99,21 +99,22 @@ fn one(operator: &str, key: &str, wanted: &[Written], context: &Context) -> Resu
 /// Whether one of the wanted values matches. A variable without a value matches nothing; under a negation that would let the
 /// statement through, so there it is not understood.
 fn any_matches(comparison: Comparison, value: &str, wanted: &[Written], negated: bool, context: &Context) -> Option<bool> {
-    let mut answer = Some(false);
-    for wanted in wanted {
+    any(wanted.iter().map(|wanted| {
         if !comparison.has_variables() {
-            match compare(comparison, value, wanted.parsed()) {
-                Some(true) => return Some(true),
-                Some(false) => {}
-                None => answer = None,
-            }
-            continue;
+            return compare(comparison, value, wanted.parsed());
         }
-        let matched = match resolve(wanted.parsed(), context) {
+        match resolve(wanted.parsed(), context) {
             Some(wanted) => compare(comparison, value, &wanted),
             None => (!negated).then_some(false),
-        };
-        match matched {
+        }
+    }))
+}
+
+/// True if one is, else unknown if one is.
+pub(super) fn any(answers: impl Iterator<Item = Option<bool>>) -> Option<bool> {
+    let mut answer = Some(false);
+    for one in answers {
+        match one {
             Some(true) => return Some(true),
             Some(false) => {}
             None => answer = None,

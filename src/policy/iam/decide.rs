@@ -3,7 +3,7 @@
 //! Invariant: an Allow that is not fully understood does not allow; a Deny that may apply is not passed over.
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html>
 
-use super::condition;
+use super::condition::{self, any};
 use super::model::{Actions, Effect, PolicyDocument, Principal, ResourcePattern, Resources, Statement};
 use super::principal::{self, Caller, Nearness};
 use crate::access::aws::{AwsRequest, Resource};
@@ -158,19 +158,6 @@ fn not_resource(effect: Effect, patterns: &[ResourcePattern], request: &AwsReque
         (Resource::Arn(_), _) if unresolved() => outside.filter(|outside| !outside),
         (Resource::NotBuilt, Effect::Deny) | (Resource::NoResourceLevel | Resource::Arn(_), _) => outside,
     }
-}
-
-/// True if one is, else unknown if one is.
-fn any(answers: impl Iterator<Item = Option<bool>>) -> Option<bool> {
-    let mut answer = Some(false);
-    for one in answers {
-        match one {
-            Some(true) => return Some(true),
-            Some(false) => {}
-            None => answer = None,
-        }
-    }
-    answer
 }
 
 #[cfg(test)]

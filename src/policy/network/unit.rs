@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::model::{Direction, NetworkPolicy, Peer, Port};
+use super::model::{Direction, NAMESPACE_NAME, NetworkPolicy, Peer, Port};
 use crate::policy::grant::Permit;
 use crate::policy::rbac::LabelSelector;
 
@@ -69,41 +69,46 @@ fn each<T>(list: &[T]) -> impl Iterator<Item = Option<&T>> {
     list.iter().map(Some).chain(list.is_empty().then_some(None))
 }
 
-/// One line: `into app=db in shop from app=web in namespace shop on TCP 5432`.
+/// One line: `into app=db in shop from app=web in shop on TCP 5432`.
 impl fmt::Display for NetworkPermit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (way, other) = match self.direction {
             Direction::Ingress => ("into", "from"),
             Direction::Egress => ("out of", "to"),
         };
-        write!(f, "{way} {} in {} {other} ", Selected(&self.pods), self.namespace)?;
-        match &self.peer {
-            None => f.write_str("anyone")?,
-            Some(peer) => self.peer(peer, f)?,
-        }
+        write!(f, "{way} {} in {} {other} {} on ", Selected(&self.pods), self.namespace, self.other_end())?;
         match &self.port {
-            Some(port) => write!(f, " on {port}"),
-            None => f.write_str(" on every port"),
+            Some(port) => port.fmt(f),
+            None => f.write_str("every port"),
         }
     }
 }
 
 impl NetworkPermit {
-    fn peer(&self, peer: &Peer, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    /// The other end in one line: `app=web in shop`, `192.0.2.0/24`, `anyone`.
+    #[must_use]
+    pub fn other_end(&self) -> String {
+        let Some(peer) = &self.peer else { return "anyone".to_owned() };
         if let Some(block) = &peer.ip_block {
-            write!(f, "{}", block.cidr)?;
             let except: Vec<String> = block.except.iter().map(ToString::to_string).collect();
-            return if except.is_empty() { Ok(()) } else { write!(f, " except {}", except.join(", ")) };
+            let but = if except.is_empty() { String::new() } else { format!(" except {}", except.join(", ")) };
+            return format!("{}{but}", block.cidr);
         }
-        match &peer.pod_selector {
-            Some(pods) => write!(f, "{}", Selected(pods))?,
-            None => f.write_str("every pod")?,
-        }
+        let pods = peer.pod_selector.as_ref().map_or_else(|| "every pod".to_owned(), |pods| Selected(pods).to_string());
         match &peer.namespace_selector {
-            Some(namespaces) => write!(f, " in namespaces {}", Selected(namespaces)),
-            None => write!(f, " in {}", self.namespace),
+            None => format!("{pods} in {}", self.namespace),
+            Some(namespaces) => match only_name(namespaces) {
+                Some(name) => format!("{pods} in {name}"),
+                None => format!("{pods} in namespaces {}", Selected(namespaces)),
+            },
         }
     }
+}
+
+/// The one namespace that a selector names; `None` where it asks for anything else.
+fn only_name(namespaces: &LabelSelector) -> Option<&str> {
+    let one = namespaces.match_labels.len() == 1 && namespaces.match_expressions.is_empty();
+    namespaces.match_labels.get(NAMESPACE_NAME).filter(|_| one).map(String::as_str)
 }
 
 /// A selector in one line; `all` where it is empty.
