@@ -24,7 +24,7 @@ use class::RECOGNISED;
 pub use conditions::Conditions;
 pub use documents::{Attach, Documents, UncheckedDocuments};
 pub use ingest::{UncheckedIngest, VpcFormat};
-pub use kubernetes::{KubeVersion, Rbac, UncheckedKubernetes};
+pub use kubernetes::{KubeVersion, Rbac, TargetServer, UncheckedKubernetes};
 pub use network::{Cni, Network, NetworkBasis};
 
 /// What is wrong with settings.

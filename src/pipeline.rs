@@ -7,6 +7,7 @@ use std::path::Path;
 
 use crate::access::blind::Expected;
 use crate::access::flow;
+use crate::access::object::HeldObject;
 use crate::access::observation::Undecided;
 use crate::access::profile::Profile;
 use crate::access::survey::Survey;
@@ -126,6 +127,16 @@ pub fn learn(source: &Source<'_>) -> Result<Learned, PipelineError> {
     Ok(Learned { profile, basis, reading })
 }
 
+/// Takes in what a snapshot shows of the clusters that the log is of; gives what of it was not read.
+fn add_held(profile: &mut Profile, objects: &[HeldObject]) -> Result<Vec<Finding>, ProfileError> {
+    let mut aggregator = Aggregator::default();
+    let (files, unread) = ingest::held(objects, &profile.coverage, &mut aggregator);
+    let mut held = aggregator.finish()?;
+    held.ledger.files = files;
+    profile.merge(&held);
+    Ok(unread)
+}
+
 /// What only the reader of files knows: faults, requests without an answer, forged ids.
 fn note_reading(ledger: &mut crate::access::ledger::Ledger, coverage: &mut crate::access::coverage::Coverage, reading: &Reading) {
     ledger.files.clone_from(&reading.files);
@@ -141,14 +152,18 @@ fn note_reading(ledger: &mut crate::access::ledger::Ledger, coverage: &mut crate
 pub fn generate(source: &Source<'_>) -> Result<Plan, PipelineError> {
     // A snapshot that cannot be read is told before minutes of reading.
     let (snapshot, told) = source.snapshot()?;
-    let learned = learn(source)?;
+    let mut learned = learn(source)?;
+    let objects = snapshot.as_ref().map_or(&[][..], |snapshot| &snapshot.objects);
+    let unread = add_held(&mut learned.profile, objects)?;
     let (policies, mut findings) = synthesize::policies(&learned.profile, source.config, source.catalog, snapshot.as_ref());
     findings.extend(told);
+    findings.extend(unread);
     findings.extend(snapshot.iter().flat_map(|snapshot| not_in_snapshot(&policies, snapshot)));
     let mut replay = Replay::new(&policies, source.config).within(snapshot.as_ref());
     if learned.basis == VerdictBasis::Log {
         let reading = ingest::read(source.inputs, &source.options(), &mut replay, source.progress);
         learned.reading.check_unchanged(&reading)?;
+        ingest::held(objects, &learned.profile.coverage, &mut replay);
     } else {
         replay.profile(&learned.profile);
     }
@@ -181,6 +196,13 @@ pub fn verify(source: &Source<'_>, folder: &Path) -> Result<Plan, PipelineError>
         replay.profile(part);
         profile.merge(part);
     }
+    let objects = snapshot.as_ref().map_or(&[][..], |snapshot| &snapshot.objects);
+    let mut held = Survey::default();
+    let (files, unread) = ingest::held(objects, &profile.coverage, &mut (&mut held, &mut replay));
+    held.ledger.files = files;
+    profile.inventory.merge(&held.inventory);
+    profile.ledger.merge(&held.ledger);
+    findings.extend(unread);
     let basis = if stored.is_empty() { VerdictBasis::Log } else { VerdictBasis::Profile };
     replay.resolve(&profile.inventory);
     let holes = holes(&profile, source);

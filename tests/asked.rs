@@ -55,7 +55,18 @@ fn a_binding_asks_for_bind() {
     assert_eq!(patched(json!({"responseObject": reference("Role")})).len(), 1);
     // Nothing but owners and finalizers: no rights are looked at (`IsOnlyMutatingGCFields`).
     let touching = |sent: Value| patched(json!({"requestObject": sent, "responseObject": reference("Role")}));
-    assert_eq!(touching(json!({"metadata": {"ownerReferences": null, "finalizers": []}})), Vec::<String>::new());
+    assert_eq!(
+        touching(json!({"metadata": {"ownerReferences": null, "finalizers": []}})),
+        ["delete rolebindings.rbac.authorization.k8s.io b in shop = Allowed (assumed)"],
+        "of the role nothing; the owners' own plugin, where it is on, is another matter"
+    );
+    // What only tests a value changes nothing; what moves it away does.
+    assert_eq!(
+        touching(json!([{"op": "test", "path": "/subjects/0", "value": 1}, {"op": "remove", "path": "/metadata/finalizers/0"}])),
+        Vec::<String>::new()
+    );
+    assert_eq!(touching(json!([{"op": "move", "from": "/subjects", "path": "/metadata/finalizers/0"}])).len(), 1);
+    assert_eq!(touching(json!([{"op": "test", "path": "/subjects/0"}])).len(), 1, "nothing changes at all");
     assert_eq!(touching(json!([{"op": "remove", "path": "/metadata/finalizers/0"}])), Vec::<String>::new());
     assert_eq!(touching(json!({"metadata": {"finalizers": []}, "subjects": []})).len(), 1);
     assert_eq!(touching(json!({"metadata": {"labels": {"a": "b"}}})).len(), 1);
@@ -161,12 +172,52 @@ fn blocking_an_owners_deletion_asks_for_its_finalizers() {
     let plain = json!([{"apiVersion": "v1", "kind": "Pod", "name": "o", "blockOwnerDeletion": false}, {"kind": 3, "blockOwnerDeletion": true}]);
     assert_eq!(written("create", uri, plain), Vec::<String>::new());
     let one = format!("{uri}/c");
-    assert_eq!(written("patch", &one, owner("apps/v1", "Deployment")).len(), 1);
+    let both =
+        ["delete configmaps c in shop = Allowed (assumed)", "update deployments/finalizers.apps o in shop = Allowed (assumed)"];
+    assert_eq!(written("patch", &one, owner("apps/v1", "Deployment")), both);
+    assert_eq!(written("patch", &one, json!([])), both[..1], "owners that are taken away are changed too");
+    let created = json!({"requestObject": owned(owner("apps/v1", "Deployment")), "responseStatus": {"code": 201}});
+    assert!(!beside(&event("patch", &one, created)).join(" ").contains("delete"), "who creates may set owners");
     assert_eq!(
         written("update", &one, owner("apps/v1", "Deployment")),
         Vec::<String>::new(),
         "what was there before asks nothing"
     );
+}
+
+/// `ConstraintAppliesTo` of OpenShift: `use` in the pod's namespace, by name.
+#[test]
+fn a_pod_of_openshift_asks_for_its_constraints() {
+    let pod = |scc: Value, account: Value| {
+        json!({"kind": "Pod", "metadata": {"name": "p", "namespace": "shop", "annotations": {"openshift.io/scc": scc}},
+            "spec": {"serviceAccountName": account, "containers": [{"name": "c"}]}})
+    };
+    let who = |verb: &str, uri: &str, more: Value| -> Vec<String> {
+        let End::Observed(asked) = decoded(&event(verb, uri, more)).end else { panic!("observed") };
+        let used = asked.iter().filter(|asked| asked.request.key().to_string().starts_with("use "));
+        used.map(|asked| {
+            assert!(matches!(asked.basis, Basis::Assumed(_)));
+            format!("{}: {}", asked.identity, asked.request.key())
+        })
+        .collect()
+    };
+    let uri = "/api/v1/namespaces/shop/pods";
+    let created = |scc: Value, account: Value| who("create", uri, json!({"responseObject": pod(scc, account)}));
+    let used = |account: &str| {
+        [format!("cluster/serviceaccount/shop/{account}: use securitycontextconstraints.security.openshift.io anyuid in shop")]
+    };
+    assert_eq!(created(json!("anyuid"), json!("web")), used("web"));
+    assert_eq!(created(json!("anyuid"), json!(null)), used("default"));
+    for odd in [json!("*"), json!(""), json!(["anyuid"]), json!("a/b")] {
+        assert_eq!(created(odd, json!("web")), Vec::<String>::new());
+    }
+    // What a client asks for says nothing, nor does a dry run, nor reading.
+    assert_eq!(who("create", uri, json!({"requestObject": pod(json!("anyuid"), json!("web"))})), Vec::<String>::new());
+    let answered = || json!({"responseObject": pod(json!("anyuid"), json!("web"))});
+    assert_eq!(who("create", &format!("{uri}?dryRun=All"), answered()), Vec::<String>::new());
+    assert_eq!(who("get", &format!("{uri}/p"), answered()), Vec::<String>::new());
+    let refused = json!({"responseObject": pod(json!("anyuid"), json!("web")), "responseStatus": {"code": 403}});
+    assert_eq!(who("create", uri, refused), Vec::<String>::new());
 }
 
 /// Constrained impersonation, 1.35 (alpha) and 1.36 (beta): the event says in which mode.

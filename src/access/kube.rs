@@ -66,6 +66,12 @@ impl KubeTarget {
 /// from 1.35 (gate AuthorizePodWebsocketUpgradeCreatePermission, `pkg/registry/core/pod/rest/subresources.go`).
 pub const WEBSOCKET_CREATE: &str = "a websocket exec is authorized as create too from Kubernetes 1.35";
 
+/// The rule by which who sets owners must be able to delete what is owned, and who blocks an owner's deletion to update its
+/// finalizers: only where the admission plugin OwnerReferencesPermissionEnforcement is on, which upstream's default is not.
+/// <https://kubernetes.io/docs/reference/access-authn-authz/admission-controllers/#ownerreferencespermissionenforcement>
+pub const OWNERS_ENFORCED: &str = "where OwnerReferencesPermissionEnforcement is on, setting an owner needs delete on what is owned, \
+                                   and blocking an owner's deletion update on its finalizers";
+
 /// The pod that credentials were issued to, as observations carry it: `pod/NAMESPACE/NAME`. `None` where a part is empty or holds `/`.
 #[must_use]
 pub fn issued_to_pod(namespace: &str, name: &str) -> Option<String> {

@@ -12,6 +12,7 @@ pub mod inventory;
 pub mod kube;
 pub mod last_accessed;
 pub mod ledger;
+pub mod object;
 pub mod observation;
 pub mod pod;
 pub mod profile;

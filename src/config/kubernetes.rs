@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::{ConfigError, Pattern, at_least_two, patterns};
+use super::{Config, ConfigError, Pattern, at_least_two, patterns};
 
 /// A Kubernetes minor version, such as 1.36.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -30,6 +30,8 @@ pub struct UncheckedKubernetes {
     pub surviving: Vec<String>,
     /// How many namespaces that need the same rules share one ClusterRole; at least 2.
     pub shared_role_min: Option<u64>,
+    /// Whether production's API servers run OwnerReferencesPermissionEnforcement, as OpenShift's do; upstream's default is not to.
+    pub owner_references_enforced: bool,
 }
 
 /// How roles are written.
@@ -39,6 +41,25 @@ pub struct Rbac {
     pub surviving: Vec<Pattern>,
     /// Namespaces with the same rules that share one ClusterRole, bound in each of them.
     pub shared_role_min: usize,
+    /// Whether the admission plugin OwnerReferencesPermissionEnforcement asks for rights of its own.
+    pub owner_references_enforced: bool,
+}
+
+/// What production's API servers ask beside what an event states.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TargetServer {
+    /// Their version.
+    pub version: KubeVersion,
+    /// Whether they run OwnerReferencesPermissionEnforcement.
+    pub owner_references_enforced: bool,
+}
+
+impl Config {
+    /// The API servers of production.
+    #[must_use]
+    pub fn target_server(&self) -> TargetServer {
+        TargetServer { version: self.kubernetes, owner_references_enforced: self.rbac.owner_references_enforced }
+    }
 }
 
 impl UncheckedKubernetes {
@@ -46,7 +67,8 @@ impl UncheckedKubernetes {
     pub(super) fn check(&self) -> Result<(KubeVersion, Rbac), ConfigError> {
         let shared = at_least_two("kubernetes.shared-role-min", self.shared_role_min, 3)?;
         let surviving = patterns("kubernetes.surviving", &self.surviving)?;
-        let rbac = Rbac { surviving, shared_role_min: usize::try_from(shared).unwrap_or(usize::MAX) };
+        let shared_role_min = usize::try_from(shared).unwrap_or(usize::MAX);
+        let rbac = Rbac { surviving, shared_role_min, owner_references_enforced: self.owner_references_enforced };
         Ok((version(self.version.as_deref().unwrap_or("1.36"))?, rbac))
     }
 }

@@ -3,6 +3,7 @@
 //! ```text
 //! arguments --source--> inputs --open--> bytes --frame--> values --unwrap--> records --decode--> decoded --once--> sink
 //!                               `------------- several threads, one input each ------------------'   one thread
+//!                                                        objects of a snapshot --held--------------------------> sink
 //! ```
 //!
 //! Invariant: the sink sees the same calls in the same order for any number of threads; every record ends in exactly one call.
@@ -14,6 +15,7 @@ pub mod cloudtrail;
 pub mod decoded;
 pub mod flow;
 mod frame;
+mod held;
 mod members;
 mod moment;
 mod once;
@@ -24,6 +26,7 @@ mod sniff;
 mod source;
 mod unwrap;
 
+pub use held::held;
 pub use read::{FILE_BYTES_MAX, Options, RECORD_BYTES_MAX, Reading, read};
 pub use source::{Input, InputKind, Inputs, SPOOL_BYTES_MAX, discover};
 

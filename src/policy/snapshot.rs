@@ -8,6 +8,7 @@ use super::decision::Decision;
 use super::iam::{self, Caller, Level, PolicyDocument, Stack, Who};
 use crate::access::aws::{Arn, AwsRequest, Context, Resource};
 use crate::access::identity::Identity;
+use crate::access::object::HeldObject;
 
 mod cluster;
 
@@ -62,6 +63,8 @@ pub struct Snapshot {
     pub resource_policies: BTreeMap<String, ResourcePolicy>,
     /// Clusters by name; under the empty name those whose files name none.
     pub clusters: BTreeMap<String, ClusterPart>,
+    /// Everything else that clusters hold: pods, what makes them, Services, ... They say what exists, not what is allowed.
+    pub objects: Vec<HeldObject>,
     /// Levels of control policies by account, from the root down: service control policies, resource control policies.
     levels: BTreeMap<String, (Vec<Level>, Vec<Level>)>,
 }

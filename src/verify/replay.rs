@@ -211,7 +211,7 @@ impl<'a> Replay<'a> {
     pub fn profile(&mut self, profile: &Profile) {
         for (identity, part) in &profile.identities {
             let groups: Vec<String> = part.groups.iter().cloned().collect();
-            let part = rbac::target::profile(part, self.config.kubernetes);
+            let part = rbac::target::profile(part, self.config.target_server());
             for (key, seen) in &part.requests {
                 if seen.is_assumed() && !self.config.assumed {
                     continue;
@@ -438,7 +438,7 @@ impl Replay<'_> {
         let Observation { identity, groups, outcome, .. } = observation;
         let moved;
         let request = match observation.request {
-            Request::Kube(request) => match rbac::target::asked(request, observation.basis, self.config.kubernetes) {
+            Request::Kube(request) => match rbac::target::asked(request, observation.basis, self.config.target_server()) {
                 None => return,
                 Some(Cow::Borrowed(_)) => observation.request,
                 Some(Cow::Owned(asked)) => {

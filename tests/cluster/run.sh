@@ -34,8 +34,8 @@ scenarios "$staging"
 
 say "policies from $(wc -l <"$staging/audit.log") events"
 code=0
-"$tightfit" generate "$staging/audit.log" --cluster 'staging=*' --out "$policies" --quiet || code=$?
-case $code in 0 | 4 | 5) ;; *) echo "generate ended with $code"; "$tightfit" verify "$staging/audit.log" --cluster 'staging=*' --policies "$policies" || true; exit 1 ;; esac
+"$tightfit" generate "$staging/audit.log" --config "$here/tightfit.toml" --cluster 'staging=*' --out "$policies" --quiet || code=$?
+case $code in 0 | 4 | 5) ;; *) echo "generate ended with $code"; "$tightfit" verify "$staging/audit.log" --config "$here/tightfit.toml" --cluster 'staging=*' --policies "$policies" || true; exit 1 ;; esac
 
 say "a fresh server"
 "$here/up.sh" "$production"
@@ -67,7 +67,7 @@ python3 "$here/judge.py" --cluster "$production" --policies "$policies" --stagin
 
 say "production's own log, judged by the same policies"
 code=0
-"$tightfit" verify "$dir/production.log" --cluster 'staging=*' --policies "$policies" --quiet || code=$?
+"$tightfit" verify "$dir/production.log" --config "$here/tightfit.toml" --cluster 'staging=*' --policies "$policies" --quiet || code=$?
 case $code in 0 | 4 | 5) ;; *) echo "verify ended with $code"; wrong=1 ;; esac
 
 "$here/down.sh" "$production"

@@ -6,10 +6,10 @@ folder=${1:?usage: tests/judges/install.sh FOLDER}
 mkdir -p "$folder"
 folder=$(cd "$folder" && pwd)
 cd "$(dirname "$0")/../cluster/go"
-built=$( (go version; cat go.mod go.sum rbac/* defaults/* podsec/*) | sha256sum | cut -d' ' -f1)
+built=$( (go version; cat go.mod go.sum rbac/* defaults/* podsec/* auditpolicy/*) | sha256sum | cut -d' ' -f1)
 if [ "$(cat "$folder/.built" 2>/dev/null)" != "$built" ]; then
   rm -f "$folder/.built"
-  go build -trimpath -o "$folder/" ./rbac ./defaults
+  go build -trimpath -o "$folder/" ./rbac ./defaults ./auditpolicy
   (cd podsec && go build -trimpath -o "$folder/podsec" .)
   # Upstream's own pods, for every version, come with its library.
   rm -rf "$folder/pods"

@@ -11,6 +11,7 @@
 #[path = "../harness/mod.rs"]
 mod harness;
 
+mod audit_policy;
 mod bootstrap;
 mod judge;
 mod kube_1_36;

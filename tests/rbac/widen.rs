@@ -202,5 +202,5 @@ fn users_of_one_group_are_told() {
         panic!("{findings:?}")
     };
     assert_eq!(told.about, "dev/group/team-shop");
-    assert!(told.note.contains("1 of their 3 grants"), "{}", told.note);
+    assert!(told.note.contains("1 of their 3 grants are the same for all (`list pods in shop`)"), "{}", told.note);
 }

@@ -47,7 +47,7 @@ pub(super) fn holes(cluster: &str, audit: &AuditCoverage, inventory: &Inventory)
         say(Code::BodiesTruncated, note, audit.truncated);
     }
     if audit.left_out > 0 {
-        let note = "the platform left bodies out for their size (`skipped-too-big-size-object`): no setting brings them back; add a log of `kubectl get` on the objects that are missing";
+        let note = "the platform left bodies out for their size (`skipped-too-big-size-object`): no setting brings them back; hand in the objects that are missing by `--snapshot`";
         say(Code::BodiesLeftOut, note, audit.left_out);
     }
     holes.extend(older(cluster, audit, inventory));
@@ -101,7 +101,7 @@ fn older(cluster: &str, audit: &AuditCoverage, inventory: &Inventory) -> Option<
     let count = unseen.iter().fold(0_u64, |sum, (_, count)| sum.saturating_add(**count));
     (!names.is_empty()).then(|| {
         let note = format!(
-            "pods acted that were made before the recording began, so neither their owner nor their spec is in it: {}; restart them while recording, or run `kubectl get pods,deployments,statefulsets,daemonsets,cronjobs,services,namespaces -A` once while lists are recorded at level RequestResponse",
+            "pods acted that were made before the recording began, so neither their owner nor their spec is in it: {}; restart them while recording, or hand in what the cluster holds now: `kubectl get pods,deployments,statefulsets,daemonsets,jobs,cronjobs,services,nodes,namespaces -A -o yaml > DIR/cluster.yaml` and `--snapshot DIR`",
             some_of(&names, audit.pods.more)
         );
         Finding::new(Code::PodsOlder, format!("cluster {cluster}"), note).counted(count)

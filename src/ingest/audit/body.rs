@@ -65,6 +65,11 @@ fn template_kind(resource: &KubeResource) -> Option<&'static str> {
     controller_kind(resource).or_else(|| template.then_some(POD_TEMPLATE))
 }
 
+/// Whether objects of a resource hold a pod's template.
+pub(super) fn has_template(resource: &KubeResource) -> bool {
+    template_kind(resource).is_some()
+}
+
 /// Whether an event asks for a new pod, a new controller, or a new container in a pod. The other patches change pods only by way of
 /// new ones, which have events of their own.
 pub(super) fn creates_pods(event: &Event<'_>) -> bool {
@@ -83,9 +88,11 @@ pub(super) fn pods(event: &Event<'_>, resource: &KubeResource, outcome: Outcome)
     let (verb, subresource) = (event.verb.as_str(), resource.subresource.as_str());
     let is_pod = is_pods(resource)
         && matches!((verb, subresource), ("create" | "update", "") | ("create" | "update" | "patch", "ephemeralcontainers"));
-    let kind = template_kind(resource)
-        .filter(|_| subresource.is_empty() && matches!(verb, "create" | "update" | "patch") && outcome == Outcome::Allowed);
-    if is_dry_run(event) || !(is_pod || kind.is_some()) {
+    let is_template = has_template(resource)
+        && subresource.is_empty()
+        && matches!(verb, "create" | "update" | "patch")
+        && outcome == Outcome::Allowed;
+    if is_dry_run(event) || !(is_pod || is_template) {
         return Vec::new();
     }
     let refused = is_pod && event.is_pod_security_refusal();
@@ -93,23 +100,34 @@ pub(super) fn pods(event: &Event<'_>, resource: &KubeResource, outcome: Outcome)
         return Vec::new();
     }
     let Some(body) = written(event) else { return Vec::new() };
-    let namespace = namespace_of(&body.object, resource);
-    let found = match kind {
-        Some(kind) => template_of(kind, &body.object, resource).map(|found| (found, PodBasis::Template)),
-        None => pod_of(&body.object, resource).map(|found| (found, body.basis)),
+    let outcome = if refused { Outcome::Refused } else { Outcome::Allowed };
+    admitted(&event.cluster, resource, &body.object, body.basis, outcome).into_iter().collect()
+}
+
+/// The pod that an object is, or whose template it has; `None` for other kinds, and for what another controller owns.
+pub(super) fn admitted(
+    cluster: &str,
+    resource: &KubeResource,
+    object: &Value,
+    basis: PodBasis,
+    outcome: Outcome,
+) -> Option<Asked> {
+    let namespace = namespace_of(object, resource)?;
+    let ((workload, pod), basis) = match template_kind(resource) {
+        Some(kind) => (template_of(kind, object, resource)?, PodBasis::Template),
+        None => (is_pods(resource).then(|| pod_of(object, resource)).flatten()?, basis),
     };
-    let Some((((workload, pod), basis), namespace)) = found.zip(namespace) else { return Vec::new() };
     let stated = match basis {
         PodBasis::Template => Basis::Implied("a controller makes pods from its template".to_owned()),
         PodBasis::Request | PodBasis::Response => Basis::Stated,
     };
-    vec![Asked {
-        identity: Identity::namespace(&event.cluster, &namespace),
+    Some(Asked {
+        identity: Identity::namespace(cluster, &namespace),
         groups: Vec::new(),
         request: Request::Pod(Box::new(PodRequest { workload, pod, basis })),
         basis: stated,
-        outcome: if refused { Outcome::Refused } else { Outcome::Allowed },
-    }]
+        outcome,
+    })
 }
 
 /// Where an object stands: its own word, else the request's.

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::body;
 use super::event::Event;
 use crate::access::identity::is_object_name;
-use crate::access::kube::{KubeRequest, KubeResource, KubeTarget};
+use crate::access::kube::{KubeRequest, KubeResource, KubeTarget, OWNERS_ENFORCED};
 use crate::access::observation::Basis;
 
 const RBAC: &str = "rbac.authorization.k8s.io";
@@ -87,7 +87,10 @@ fn changes_owners_alone(event: &Event<'_>) -> bool {
             let of_owners = |path: &str| {
                 path.split('/').nth(1) == Some("metadata") && path.split('/').nth(2).is_some_and(|field| FIELDS.contains(&field))
             };
-            !operations.is_empty() && operations.iter().all(|operation| of_owners(text(operation, "path")))
+            let changes: Vec<&Value> = operations.iter().filter(|operation| text(operation, "op") != "test").collect();
+            // What is moved away from a path changes there too.
+            let kept = |operation: &&Value| of_owners(text(operation, "path")) && text(operation, "op") != "move";
+            !changes.is_empty() && changes.iter().all(kept)
         }
         Some(Value::Object(members)) => {
             let own = |key: &String| {
@@ -236,30 +239,56 @@ fn parameters(event: &Event<'_>) -> Option<(KubeRequest, Basis)> {
 }
 
 /// The group of an `apiVersion`.
-fn group_of(version: &str) -> &str {
+pub(super) fn group_of(version: &str) -> &str {
     version.split_once('/').map_or("", |(group, _)| group)
 }
 
-/// Where OwnerReferencesPermissionEnforcement is on, an object that blocks its owner's deletion needs `update` on the owner's
-/// `finalizers`. Only what a request itself sets is looked at: an update repeats what was there before.
-/// (plugin/pkg/admission/gc/gc_admission.go)
+/// Where OwnerReferencesPermissionEnforcement is on, changing owners needs `delete` on what is owned, and an object that blocks its
+/// owner's deletion `update` on the owner's `finalizers`. Only what a request itself sets is looked at: an update repeats what was
+/// there before. An owner's resource is told from its kind. (plugin/pkg/admission/gc/gc_admission.go)
 /// <https://kubernetes.io/docs/reference/access-authn-authz/admission-controllers/#ownerreferencespermissionenforcement>
 fn owners(event: &Event<'_>, resource: &KubeResource) -> Vec<(KubeRequest, Basis)> {
     let sent = event.request.or(event.response.filter(|_| event.verb == "create"));
-    let Some(sent) = sent.filter(|sent| matches!(event.verb.as_str(), "create" | "patch") && sent.contains("blockOwnerDeletion"))
+    let Some(sent) = sent.filter(|sent| matches!(event.verb.as_str(), "create" | "patch") && sent.contains("ownerReferences"))
     else {
         return Vec::new();
     };
     let Ok(object) = serde_json::from_str::<Value>(sent) else { return Vec::new() };
-    let references = object.get("metadata").and_then(|metadata| metadata.get("ownerReferences")).and_then(Value::as_array);
+    let Some(references) = object.get("metadata").and_then(|metadata| metadata.get("ownerReferences")) else { return Vec::new() };
     let blocking = |owner: &&Value| owner.get("blockOwnerDeletion").and_then(Value::as_bool) == Some(true);
-    let rule = "where OwnerReferencesPermissionEnforcement is on, blocking an owner's deletion needs update on its finalizers; the \
-                owner's resource is told from its kind";
-    let found = references.into_iter().flatten().filter(blocking).take(OWNERS_MAX).filter_map(|owner| {
-        let about = owner_of(owner, &resource.namespace)?;
-        Some((ask("update", about), Basis::Assumed(rule.to_owned())))
-    });
-    found.collect()
+    let owners = references.as_array().into_iter().flatten().filter(blocking).take(OWNERS_MAX);
+    let finalized = owners.filter_map(|owner| Some(ask("update", owner_of(owner, &resource.namespace)?)));
+    let is_status_of_pods = body::is_pods(resource) && resource.subresource == "status";
+    let owned =
+        (event.verb == "patch" && event.code() != Some(201) && !is_status_of_pods).then(|| ask("delete", resource.clone()));
+    let assumed = |request| (request, Basis::Assumed(OWNERS_ENFORCED.to_owned()));
+    owned.into_iter().chain(finalized).map(assumed).collect()
+}
+
+/// On OpenShift a pod is admitted by one SecurityContextConstraints, which its annotation names: its service account, or who created
+/// it, may `use` it. Which of the two, no event says; the service account needs it where a controller makes the pod.
+/// (`ConstraintAppliesTo` of openshift/apiserver-library-go pkg/securitycontextconstraints/sccmatching)
+/// <https://docs.redhat.com/en/documentation/openshift_container_platform/4.16/html/authentication_and_authorization/managing-pod-security-policies>
+pub(super) fn constraints(event: &Event<'_>, resource: &KubeResource) -> Option<(String, KubeRequest, Basis)> {
+    const ANNOTATION: &str = "openshift.io/scc";
+    let creates = event.verb == "create" && body::is_pods(resource) && resource.subresource.is_empty();
+    let sent = event.response.filter(|sent| creates && sent.contains(ANNOTATION))?;
+    let pod: Value = serde_json::from_str(sent).ok()?;
+    let namespace = body::namespace_of(&pod, resource)?;
+    let name = text(pod.get("metadata")?.get("annotations")?, ANNOTATION);
+    let account = Some(text(pod.get("spec")?, "serviceAccountName")).filter(|account| !account.is_empty()).unwrap_or("default");
+    let constraints = KubeResource {
+        api_group: "security.openshift.io".to_owned(),
+        resource: "securitycontextconstraints".to_owned(),
+        namespace: namespace.clone(),
+        name: name.to_owned(),
+        ..KubeResource::default()
+    };
+    let rule = "OpenShift admits a pod where its service account, or who creates it, may use the SecurityContextConstraints that its \
+                annotation names; which of the two, no event says";
+    (is_object_name(name) && is_object_name(account)).then(|| {
+        (format!("system:serviceaccount:{namespace}:{account}"), ask("use", constraints), Basis::Assumed(rule.to_owned()))
+    })
 }
 
 fn owner_of(owner: &Value, namespace: &str) -> Option<KubeResource> {
@@ -275,7 +304,7 @@ fn owner_of(owner: &Value, namespace: &str) -> Option<KubeResource> {
 }
 
 /// The resource of a kind, as API machinery guesses it (`UnsafeGuessKindToResource`), with `gateways` for `Gateway`.
-fn plural_of(kind: &str) -> Option<String> {
+pub(super) fn plural_of(kind: &str) -> Option<String> {
     let kind = kind.to_ascii_lowercase();
     let whole = !kind.is_empty() && kind.bytes().all(|byte| byte.is_ascii_alphanumeric());
     let ends = |ends: &[&str]| ends.iter().any(|end| kind.ends_with(end));

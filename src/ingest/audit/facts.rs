@@ -87,17 +87,40 @@ pub(super) fn of(event: &Event<'_>, resource: &KubeResource, outcome: Outcome) -
         by_control_plane: event.impersonated.is_none() && ENDPOINT_WRITERS.contains(&event.user.username.as_str()),
     };
     let one = std::slice::from_ref(&body.object);
-    let objects = body.object.get("items").and_then(Value::as_array).map_or(one, Vec::as_slice);
-    let mut facts: Vec<Fact> = objects.iter().filter_map(|object| fact(&scene, object)).collect();
-    facts.extend(objects.iter().filter_map(|object| pod_owner(&scene, object).or_else(|| schedule(&scene, object))));
-    facts.extend(objects.iter().flat_map(|object| addresses::of(&scene, object)));
-    facts.extend(objects.iter().flat_map(|object| entrances::of(&scene, object)));
+    shown(&scene, body.object.get("items").and_then(Value::as_array).map_or(one, Vec::as_slice))
+}
+
+/// What an object shows that the cluster held from `time` on.
+pub(super) fn standing(cluster: &str, resource: &KubeResource, object: &Value, time: Timestamp) -> Vec<Fact> {
+    if !is_wanted(resource) {
+        return Vec::new();
+    }
+    let scene = Scene {
+        cluster,
+        resource,
+        basis: PodBasis::Response,
+        time: Some(time),
+        changes: false,
+        deletes: false,
+        reported: true,
+        // Who wrote an object, it does not say itself. The API server keeps its own endpoints as they must be.
+        by_control_plane: (resource.namespace.as_str(), resource.name.as_str()) == addresses::APISERVER,
+    };
+    shown(&scene, std::slice::from_ref(object))
+}
+
+fn shown(scene: &Scene<'_>, objects: &[Value]) -> Vec<Fact> {
+    let mut facts: Vec<Fact> = objects.iter().filter_map(|object| fact(scene, object)).collect();
+    facts.extend(objects.iter().filter_map(|object| pod_owner(scene, object).or_else(|| schedule(scene, object))));
+    facts.extend(objects.iter().flat_map(|object| addresses::of(scene, object)));
+    facts.extend(objects.iter().flat_map(|object| entrances::of(scene, object)));
     facts.sort();
     facts.dedup();
     facts
 }
 
-fn is_wanted(resource: &KubeResource) -> bool {
+/// Whether anything is read from objects of this kind.
+pub(super) fn is_wanted(resource: &KubeResource) -> bool {
     let kind = (resource.api_group.as_str(), resource.resource.as_str());
     matches!(
         kind,

@@ -5,6 +5,7 @@
 //! native event ----.
 //! GKE log entry ----> Event --> identity, requests, outcome, pods, facts
 //! AKS table row ---'
+//! an object that a cluster held --> pods, facts
 //! ```
 
 mod aks;
@@ -16,8 +17,11 @@ mod gke;
 mod impersonate;
 mod outcome;
 mod pod;
+mod standing;
 mod translate;
 mod uri;
+
+pub use standing::{Standing, is_read, standing};
 
 use super::decoded::{Decoded, Surround};
 use super::members::Members;

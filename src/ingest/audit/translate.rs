@@ -33,6 +33,7 @@ pub(super) fn decoded(event: &Event<'_>) -> Decoded {
                 && event.stage != Stage::Received
             {
                 asked.extend(body::pods(event, resource, outcome));
+                asked.extend(constrained(event, resource, outcome));
                 facts = facts::of(event, resource, outcome);
                 facts.extend(facts::violation(event, resource, outcome).filter(|_| body::written(event).is_none()));
             }
@@ -70,6 +71,14 @@ pub(super) fn decoded(event: &Event<'_>) -> Decoded {
         facts,
         sighting,
     }
+}
+
+/// What the service account of a pod that was stored needs beside.
+fn constrained(event: &Event<'_>, resource: &KubeResource, outcome: Outcome) -> Option<Asked> {
+    let stored = outcome == Outcome::Allowed && !body::is_dry_run(event);
+    let (account, request, basis) = stored.then(|| carried::constraints(event, resource)).flatten()?;
+    let identity = Identity::kube_user(&event.cluster, &account);
+    Some(Asked { identity, groups: Vec::new(), request: Request::Kube(request), basis, outcome })
 }
 
 /// As whom the request was made.

@@ -1,12 +1,12 @@
 //! Kubernetes objects of a snapshot: roles, bindings and service accounts, as `kubectl get -o yaml` prints them or manifests hold
-//! them; several documents in a file, lists within.
+//! them; several documents in a file, lists within. All other objects are kept as they are.
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use crate::access::object::HeldObject;
 use crate::config::Pattern;
-use crate::finding::{Code, Finding, Severity};
 use crate::policy::rbac::{Kind, ObjectMeta, RbacPolicy};
 use crate::policy::snapshot::{ClusterPart, Snapshot};
 
@@ -17,6 +17,7 @@ type Place = (&'static str, String, String);
 #[derive(Default)]
 pub(super) struct Objects {
     clusters: BTreeMap<String, Part>,
+    held: Vec<HeldObject>,
 }
 
 #[derive(Default)]
@@ -37,30 +38,17 @@ impl Objects {
     ///
     /// # Errors
     /// Says what is wrong with an object.
-    pub(super) fn take(
-        &mut self,
-        file: &str,
-        documents: Vec<Value>,
-        clusters: &[(String, Pattern)],
-        findings: &mut Vec<Finding>,
-    ) -> Result<(), String> {
+    pub(super) fn take(&mut self, file: &str, documents: Vec<Value>, clusters: &[(String, Pattern)]) -> Result<(), String> {
         let cluster = clusters.iter().find(|(_, glob)| glob.matches(file)).map(|(name, _)| name.clone()).unwrap_or_default();
-        let part = self.clusters.entry(cluster).or_default();
-        let mut others: BTreeMap<String, u64> = BTreeMap::new();
+        let part = self.clusters.entry(cluster.clone()).or_default();
+        let mut number = 0_u64;
         for document in documents {
             for object in members(document)? {
-                part.insert(file, object, &mut others)?;
+                number += 1;
+                if let Some(object) = part.insert(file, object)? {
+                    self.held.push(HeldObject { cluster: cluster.clone(), file: file.to_owned(), number, object });
+                }
             }
-        }
-        if !others.is_empty() {
-            let kinds: Vec<String> = others.iter().map(|(kind, number)| format!("{number} {kind}")).collect();
-            let note = format!(
-                "holds objects that a snapshot does not use ({}): only RBAC and service accounts are read",
-                kinds.join(", ")
-            );
-            let mut finding = Finding::new(Code::SnapshotUnread, file, note);
-            finding.severity = Severity::Note;
-            findings.push(finding);
         }
         Ok(())
     }
@@ -76,12 +64,14 @@ impl Objects {
             let part = ClusterPart { rbac: rbac.aggregated(), service_accounts: part.service_accounts };
             snapshot.clusters.insert(name, part);
         }
+        snapshot.objects = self.held;
         Ok(())
     }
 }
 
 impl Part {
-    fn insert(&mut self, file: &str, object: Value, others: &mut BTreeMap<String, u64>) -> Result<(), String> {
+    /// Takes in one object of RBAC; gives back any other. A service account is both: who keeps it, and which role of AWS it has.
+    fn insert(&mut self, file: &str, object: Value) -> Result<Option<Value>, String> {
         let text = |field: &str| object.get(field).and_then(Value::as_str).unwrap_or_default().to_owned();
         let (kind, version) = (text("kind"), text("apiVersion"));
         let group = version.split_once('/').map_or("", |(group, _)| group);
@@ -106,16 +96,17 @@ impl Part {
                     return Err(format!("{} `{}/{}` is another one than in `{before}`", place.0, place.1, place.2));
                 }
                 self.placed.insert(place, (object, file.to_owned()));
+                Ok(None)
             }
             None if kind == "ServiceAccount" && version == "v1" => {
                 let metadata = object.get("metadata").cloned().unwrap_or_default();
                 let metadata: ObjectMeta =
                     serde_json::from_value(metadata).map_err(|error| format!("ServiceAccount `{namespace}/{name}`: {error}"))?;
                 self.service_accounts.insert((namespace, name), metadata);
+                Ok(Some(object))
             }
-            None => *others.entry(kind).or_default() += 1,
+            None => Ok(Some(object)),
         }
-        Ok(())
     }
 }
 

@@ -5,7 +5,7 @@
 //! {"targets": .., "policies": ..}              the organization: what stands below what, what is attached where
 //! aws organizations describe-policy            one control policy
 //! {"arn": .., "policy": ..}                    the policy of a resource; a list of such
-//! kubectl get ... -o yaml                      roles, bindings, service accounts of a cluster; JSON too, lists and manifests
+//! kubectl get ... -o yaml                      objects of a cluster; JSON too, lists, manifests of RBAC
 //! ```
 //!
 //! Invariant: nothing is passed over in silence; a file that is not understood is an error or a finding that names it.
@@ -74,7 +74,7 @@ pub fn folder(folder: &Path, clusters: &[(String, Pattern)]) -> Result<(Snapshot
             "yaml" | "yml" => rbac::documents(&file, &read(found.path())?)?,
             _ => Vec::new(),
         };
-        if gathered.take(&file, documents, clusters, &mut findings)? {
+        if gathered.take(&file, documents, clusters)? {
             used += 1;
         } else {
             findings.push(unread(&file));
@@ -83,7 +83,7 @@ pub fn folder(folder: &Path, clusters: &[(String, Pattern)]) -> Result<(Snapshot
     if used == 0 {
         return Err(unexpected(
             "holds no file of a known form; write one with `aws iam get-account-authorization-details > DIR/iam.json`, or for a cluster \
-             `kubectl get roles,rolebindings,clusterroles,clusterrolebindings,serviceaccounts -A -o yaml > DIR/rbac.yaml`"
+             `kubectl get roles,rolebindings,clusterroles,clusterrolebindings,serviceaccounts,pods,deployments,statefulsets,daemonsets,jobs,cronjobs,services,endpointslices,nodes,namespaces -A -o yaml > DIR/cluster.yaml`"
                 .to_owned(),
         ));
     }
@@ -110,13 +110,7 @@ fn json(file: &str, text: &str) -> Result<Value, LoadError> {
 
 impl Gathered {
     /// Takes in the documents of one file; false where they are of no known form.
-    fn take(
-        &mut self,
-        file: &str,
-        documents: Vec<Value>,
-        clusters: &[(String, Pattern)],
-        findings: &mut Vec<Finding>,
-    ) -> Result<bool, LoadError> {
+    fn take(&mut self, file: &str, documents: Vec<Value>, clusters: &[(String, Pattern)]) -> Result<bool, LoadError> {
         let unexpected = |detail: String| LoadError::Unexpected { file: file.to_owned(), detail };
         let Some((value, kind)) = documents.iter().find_map(|value| Some((value, kind(value)?))) else { return Ok(false) };
         match kind {
@@ -124,7 +118,7 @@ impl Gathered {
             Kind::Organization => self.organization.take(file, value).map_err(unexpected)?,
             Kind::ControlPolicy => self.organization.take_policy(value).map_err(unexpected)?,
             Kind::Resource => self.resources.take(value).map_err(unexpected)?,
-            Kind::Kubernetes => self.objects.take(file, documents, clusters, findings).map_err(unexpected)?,
+            Kind::Kubernetes => self.objects.take(file, documents, clusters).map_err(unexpected)?,
         }
         Ok(true)
     }

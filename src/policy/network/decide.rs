@@ -174,19 +174,6 @@ fn is_port(port: &Port, flow: &Flow) -> bool {
 }
 
 /// Whether labels satisfy a selector; `None` where a requirement is none that Kubernetes knows.
-/// <https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#resources-that-support-set-based-requirements>
 fn matches(selector: &LabelSelector, labels: &Labels) -> Option<bool> {
-    let mut all = selector.match_labels.iter().all(|(key, value)| labels.get(key) == Some(value));
-    for asked in &selector.match_expressions {
-        let value = labels.get(&asked.key);
-        let listed = value.is_some_and(|value| asked.values.contains(value));
-        all &= match (asked.operator.as_str(), asked.values.is_empty()) {
-            ("In", false) => listed,
-            ("NotIn", false) => !listed,
-            ("Exists", true) => value.is_some(),
-            ("DoesNotExist", true) => value.is_none(),
-            _ => return None,
-        };
-    }
-    Some(all)
+    selector.matches(labels)
 }

@@ -3,29 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::model::{LabelSelector, PolicyRule, RbacPolicy, Requirement};
-
-impl LabelSelector {
-    /// Whether an object with these labels is selected. A requirement with an unknown operator selects nothing.
-    #[must_use]
-    pub fn selects(&self, labels: &BTreeMap<String, String>) -> bool {
-        self.match_labels.iter().all(|(key, value)| labels.get(key) == Some(value))
-            && self.match_expressions.iter().all(|requirement| requirement.holds(labels))
-    }
-}
-
-impl Requirement {
-    fn holds(&self, labels: &BTreeMap<String, String>) -> bool {
-        let value = labels.get(&self.key);
-        match self.operator.as_str() {
-            "In" => value.is_some_and(|value| self.values.contains(value)),
-            "NotIn" => value.is_none_or(|value| !self.values.contains(value)),
-            "Exists" => value.is_some(),
-            "DoesNotExist" => value.is_none(),
-            _ => false,
-        }
-    }
-}
+use super::model::{PolicyRule, RbacPolicy};
 
 impl RbacPolicy {
     /// The same policy with the rules of every aggregated ClusterRole filled in, from the roles that it selects and those that these
@@ -40,7 +18,10 @@ impl RbacPolicy {
                 let Some(aggregation) = &role.aggregation_rule else { continue };
                 let selected = self.cluster_roles.iter().filter(|other| {
                     other.metadata.name != role.metadata.name
-                        && aggregation.cluster_role_selectors.iter().any(|selector| selector.selects(&other.metadata.labels))
+                        && aggregation
+                            .cluster_role_selectors
+                            .iter()
+                            .any(|selector| selector.matches(&other.metadata.labels) == Some(true))
                 });
                 let own: BTreeSet<&PolicyRule> = role.rules.iter().collect();
                 let more: BTreeSet<&PolicyRule> =

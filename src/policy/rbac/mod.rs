@@ -8,6 +8,7 @@ mod decide;
 mod keeper;
 mod model;
 mod platform;
+mod selector;
 pub mod target;
 mod usage;
 

@@ -5,11 +5,11 @@
 
 use std::borrow::Cow;
 
-use crate::access::kube::{KubeRequest, KubeResource, KubeTarget, WEBSOCKET_CREATE};
+use crate::access::kube::{KubeRequest, KubeResource, KubeTarget, OWNERS_ENFORCED, WEBSOCKET_CREATE};
 use crate::access::observation::Basis;
 use crate::access::profile::{IdentityProfile, Seen};
 use crate::access::request::RequestKey;
-use crate::config::KubeVersion;
+use crate::config::{KubeVersion, TargetServer};
 
 /// Resources that another API group serves today: group, resource, the group today, the minor version that no longer serves the old.
 /// Versions of one group (`policy/v1beta1`) are no matter of RBAC, which names groups alone.
@@ -28,7 +28,11 @@ const WEBSOCKET_CREATE_SINCE: u32 = 35;
 
 /// What the target asks in place of a request that follows from its record in this way; `None` where it asks nothing.
 #[must_use]
-pub fn asked<'a>(request: &'a KubeRequest, basis: &Basis, version: KubeVersion) -> Option<Cow<'a, KubeRequest>> {
+pub fn asked<'a>(request: &'a KubeRequest, basis: &Basis, server: TargetServer) -> Option<Cow<'a, KubeRequest>> {
+    let version = server.version;
+    if matches!(basis, Basis::Assumed(rule) if rule == OWNERS_ENFORCED) && !server.owner_references_enforced {
+        return None;
+    }
     if matches!(basis, Basis::Implied(rule) if rule == WEBSOCKET_CREATE) && version.minor < WEBSOCKET_CREATE_SINCE {
         return None;
     }
@@ -48,10 +52,10 @@ fn group_today(resource: &KubeResource, version: KubeVersion) -> Option<&'static
 
 /// What an identity was seen to do, as the target asks it. A request that moved carries the rule that moved it.
 #[must_use]
-pub fn profile(seen: &IdentityProfile, version: KubeVersion) -> Cow<'_, IdentityProfile> {
+pub fn profile(seen: &IdentityProfile, server: TargetServer) -> Cow<'_, IdentityProfile> {
     let same = |(key, seen): (&RequestKey, &Seen)| {
         let RequestKey::Kube(request) = key else { return true };
-        seen.bases.iter().all(|basis| matches!(asked(request, basis, version), Some(Cow::Borrowed(_))))
+        seen.bases.iter().all(|basis| matches!(asked(request, basis, server), Some(Cow::Borrowed(_))))
     };
     if seen.requests.iter().all(same) {
         return Cow::Borrowed(seen);
@@ -64,7 +68,7 @@ pub fn profile(seen: &IdentityProfile, version: KubeVersion) -> Cow<'_, Identity
             continue;
         };
         let asking: Vec<(Cow<'_, KubeRequest>, &Basis)> =
-            seen.bases.iter().filter_map(|basis| Some((asked(request, basis, version)?, basis))).collect();
+            seen.bases.iter().filter_map(|basis| Some((asked(request, basis, server)?, basis))).collect();
         let bases = asking.iter().map(|(asked, basis)| rule_of(request, asked, basis)).collect();
         if let Some((asked, _)) = asking.into_iter().next() {
             add(RequestKey::Kube(asked.into_owned()), Seen { bases, ..seen.clone() });
@@ -90,8 +94,8 @@ mod tests {
     use crate::access::observation::Outcome;
     use crate::access::profile::{Tally, Values};
 
-    fn version(minor: u32) -> KubeVersion {
-        KubeVersion { major: 1, minor }
+    fn version(minor: u32) -> TargetServer {
+        TargetServer { version: KubeVersion { major: 1, minor }, owner_references_enforced: false }
     }
 
     fn request(verb: &str, group: &str, resource: &str, subresource: &str) -> KubeRequest {
@@ -112,6 +116,18 @@ mod tests {
         assert_eq!(asked(&create, &implied, version(34)), None);
         assert_eq!(asked(&create, &implied, version(35)).as_deref(), Some(&create));
         assert_eq!(asked(&create, &Basis::Stated, version(34)).as_deref(), Some(&create), "a SPDY client's POST is a create");
+    }
+
+    #[test]
+    fn owners_are_asked_about_where_the_plugin_is_on() {
+        let update = request("update", "apps", "deployments", "finalizers");
+        let assumed = Basis::Assumed(OWNERS_ENFORCED.to_owned());
+        let enforced = TargetServer { owner_references_enforced: true, ..version(36) };
+        assert_eq!(asked(&update, &assumed, version(36)), None);
+        assert_eq!(asked(&update, &assumed, enforced).as_deref(), Some(&update));
+        assert_eq!(asked(&update, &Basis::Stated, version(36)).as_deref(), Some(&update), "what was done is asked");
+        let other = Basis::Assumed("another rule".to_owned());
+        assert_eq!(asked(&update, &other, version(36)).as_deref(), Some(&update));
     }
 
     #[test]

@@ -75,7 +75,7 @@ impl<'a> User<'a> {
         User {
             identity,
             groups: groups_of(identity, &groups),
-            part: target::profile(part, config.kubernetes),
+            part: target::profile(part, config.target_server()),
             written: written.unwrap_or_default(),
         }
     }

@@ -46,7 +46,7 @@ pub fn policy_beside(
     standing: &Standing,
     findings: &mut Vec<Finding>,
 ) -> Option<Policy> {
-    let seen = &*target::profile(seen, config.kubernetes);
+    let seen = &*target::profile(seen, config.target_server());
     let about = identity.to_string();
     if let Some((code, note)) = beyond_rbac(identity, seen) {
         findings.push(Finding::new(code, about, note));

@@ -145,14 +145,22 @@ pub(in crate::synthesize) fn shared_groups(profile: &Profile, set: &PolicySet, f
             set.policies.get(identity).into_iter().flat_map(|policy| policy.grants.iter().map(|grant| &grant.permit)).collect()
         };
         let all: BTreeSet<&Permit> = users.iter().flat_map(permits).collect();
-        let common = all.iter().filter(|permit| users.iter().all(|user| permits(user).contains(*permit))).count();
+        let common: Vec<&&Permit> =
+            all.iter().filter(|permit| users.iter().all(|user| permits(user).contains(**permit))).collect();
+        let role: Vec<String> = common.iter().take(SHOWN_MAX).map(|permit| format!("`{permit}`")).collect();
+        let role = match common.len().saturating_sub(role.len()) {
+            _ if common.is_empty() => String::new(),
+            0 => format!(" ({})", role.join(", ")),
+            more => format!(" ({} and {more} more)", role.join(", ")),
+        };
         let names: Vec<String> = users.iter().take(SHOWN_MAX).map(|user| user.short_name()).collect();
         let note = format!(
-            "{} of its users ({}{}) each got roles of their own; {common} of their {} grants are the same for all. A role for the group \
+            "{} of its users ({}{}) each got roles of their own; {} of their {} grants are the same for all{role}. A role for the group \
              would give every member, those to come included, what one of them used",
             users.len(),
             names.join(", "),
             if users.len() > names.len() { ", ..." } else { "" },
+            common.len(),
             all.len(),
         );
         findings.push(Finding::new(Code::SharedGroup, format!("{cluster}/group/{group}"), note).counted(count(users.len())));

@@ -10,7 +10,7 @@ use crate::access::inventory::{Fact, Holder};
 use crate::ingest::audit::body::namespace_of;
 
 /// The Service of the API server itself, and where it stands.
-const APISERVER: (&str, &str) = ("default", "kubernetes");
+pub(super) const APISERVER: (&str, &str) = ("default", "kubernetes");
 
 /// What one object shows; nothing where a client merely sent it, and of endpoints nothing but what the control plane wrote.
 pub(super) fn of(scene: &Scene<'_>, object: &Value) -> Vec<Fact> {
