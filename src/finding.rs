@@ -132,6 +132,10 @@ codes! {
     FlowOutcomeUnknown = "flow-outcome-unknown", Warning;
     /// The network lost flow records before they were written.
     FlowsLost = "flows-lost", Warning;
+    /// A workload may reach, or be entered from, every address, since no flow and no setting says which are meant.
+    AnyAddress = "any-address", Warning;
+    /// A further form of NetworkPolicies was asked for, and there is no policy from flows that it could be of.
+    FormNotWritten = "form-not-written", Warning;
     /// The same id with other content: an id can be chosen by a client.
     DuplicateId = "duplicate-id", Warning;
     /// Records were rejected.

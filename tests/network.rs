@@ -130,7 +130,8 @@ fn declared_topology_becomes_rules() {
     let web = read.last().unwrap();
     let ports: Vec<&Value> = web["spec"]["egress"].as_array().unwrap().iter().map(|rule| &rule["ports"]).collect();
     assert_eq!(ports.len(), 4, "db, cache, API server, AWS; `queue` alone in args is no host: {web}");
-    assert_eq!(web["spec"]["ingress"], json!([{"ports": [{"protocol": "TCP", "port": 8080}]}]));
+    let anyone = json!([{"namespaceSelector": {}}, {"ipBlock": {"cidr": "0.0.0.0/0"}}, {"ipBlock": {"cidr": "::/0"}}]);
+    assert_eq!(web["spec"]["ingress"], json!([{"from": anyone, "ports": [{"protocol": "TCP", "port": 8080}]}]));
     assert!(text.contains("# inferred: egress to Deployment/db in data on TCP 15432"), "{text}");
     assert!(text.contains("# assumed: ingress from anywhere on TCP 8080; Ingress front"), "{text}");
     assert!(text.contains("PROPOSAL"));

@@ -19,7 +19,7 @@ mod remarks;
 mod resolve;
 
 pub use remarks::remarks;
-pub use resolve::{Unresolved, is_served, is_unknown_private, resolve};
+pub use resolve::{Unresolved, is_private, is_served, is_unknown_private, resolve};
 
 /// The rule behind a flow of which nothing but its ports says who opened it: clients are given ports from 32768 up, and only
 /// servers have those below 1024. <https://docs.kernel.org/networking/ip-sysctl.html#ip-variables>
@@ -155,6 +155,17 @@ impl Transport {
         }
     }
 
+    /// The protocol that an object of Kubernetes names; empty means TCP.
+    #[must_use]
+    pub fn of_name(name: &str) -> Option<Transport> {
+        match name {
+            "" | "TCP" => Some(Transport::Tcp),
+            "UDP" => Some(Transport::Udp),
+            "SCTP" => Some(Transport::Sctp),
+            _ => None,
+        }
+    }
+
     /// The protocol of an IP header; `None` for those that no NetworkPolicy can name.
     /// <https://www.iana.org/assignments/protocol-numbers/protocol-numbers.xhtml>
     #[must_use]
@@ -173,6 +184,15 @@ impl End {
     #[must_use]
     pub fn address(address: IpAddr) -> Self {
         End::Address { address, names: BTreeSet::new() }
+    }
+
+    /// The address of an end that is known by nothing else.
+    #[must_use]
+    pub fn known_address(&self) -> Option<IpAddr> {
+        match self {
+            End::Address { address, .. } => Some(*address),
+            End::Pod(_) | End::Reserved(_) => None,
+        }
     }
 
     /// The pod at this end, if one is known.

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::identity::Identity;
+use super::mention::{CONFIG_HOSTS_MAX, ConfigHost};
 use super::pod::{Pod, PodBasis, Workload};
 
 /// How many long-lived keys are kept by identity: IAM allows two at a time, a recording may see them rotated.
@@ -136,6 +137,13 @@ pub enum Fact {
         /// Who comes in, and by what.
         entrance: Entrance,
     },
+    /// A ConfigMap names hosts.
+    ConfigMap {
+        /// Where it stands.
+        place: Place,
+        /// What may be Services.
+        hosts: BTreeSet<ConfigHost>,
+    },
     /// A namespace and its labels.
     Namespace {
         /// The cluster.
@@ -256,6 +264,9 @@ pub struct Inventory {
     /// Ways into each Service.
     #[serde(with = "pairs")]
     pub entrances: BTreeMap<Place, BTreeSet<Entrance>>,
+    /// Hosts that ConfigMaps name, of each the first [`CONFIG_HOSTS_MAX`] in order.
+    #[serde(default, with = "pairs")]
+    pub config_maps: BTreeMap<Place, BTreeSet<ConfigHost>>,
     /// Namespaces and their labels.
     #[serde(with = "pairs")]
     pub namespaces: BTreeMap<(String, String), BTreeMap<String, String>>,
@@ -298,6 +309,13 @@ impl Inventory {
             }
             Fact::Entrance { place, entrance } => {
                 self.entrances.entry(place.clone()).or_default().insert(entrance.clone());
+            }
+            Fact::ConfigMap { place, hosts } => {
+                let kept = self.config_maps.entry(place.clone()).or_default();
+                kept.extend(hosts.iter().cloned());
+                while kept.len() > CONFIG_HOSTS_MAX {
+                    kept.pop_last();
+                }
             }
             Fact::Namespace { cluster, name, labels } => {
                 self.namespaces.entry((cluster.clone(), name.clone())).or_default().extend(labels.clone());
@@ -361,6 +379,8 @@ impl Inventory {
         let entrances = self.entrances.iter().flat_map(|(place, entrances)| {
             entrances.iter().map(|entrance| Fact::Entrance { place: place.clone(), entrance: entrance.clone() })
         });
+        let config_maps =
+            self.config_maps.iter().map(|(place, hosts)| Fact::ConfigMap { place: place.clone(), hosts: hosts.clone() });
         let namespaces = self.namespaces.iter().map(|((cluster, name), labels)| Fact::Namespace {
             cluster: cluster.clone(),
             name: name.clone(),
@@ -383,18 +403,6 @@ impl Inventory {
         let owners = self.pod_owners.iter().flat_map(|(place, workloads)| {
             workloads.iter().map(|workload| Fact::PodOwner { place: place.clone(), workload: workload.clone() })
         });
-        let addresses = self.addresses.iter().flat_map(|((cluster, address), holders)| {
-            holders.iter().flat_map(|(holder, held)| {
-                let at = |time: Timestamp, ended: bool| Fact::Address {
-                    cluster: cluster.clone(),
-                    address: *address,
-                    holder: holder.clone(),
-                    time,
-                    ended,
-                };
-                [at(held.first, false), at(held.last, false)].into_iter().chain(held.ended.map(|ended| at(ended, true)))
-            })
-        });
         let violations = self.pod_violations.iter().flat_map(|((cluster, namespace), violations)| {
             violations.iter().map(|violation| Fact::PodViolation {
                 cluster: cluster.clone(),
@@ -409,8 +417,23 @@ impl Inventory {
             .chain(violations)
             .chain(owners)
             .chain(schedules)
-            .chain(addresses);
-        kubernetes.chain(entrances).chain(roles).chain(keys).chain(aliases)
+            .chain(self.held_addresses());
+        kubernetes.chain(config_maps).chain(entrances).chain(roles).chain(keys).chain(aliases)
+    }
+
+    fn held_addresses(&self) -> impl Iterator<Item = Fact> {
+        self.addresses.iter().flat_map(|((cluster, address), holders)| {
+            holders.iter().flat_map(|(holder, held)| {
+                let at = |time: Timestamp, ended: bool| Fact::Address {
+                    cluster: cluster.clone(),
+                    address: *address,
+                    holder: holder.clone(),
+                    time,
+                    ended,
+                };
+                [at(held.first, false), at(held.last, false)].into_iter().chain(held.ended.map(|ended| at(ended, true)))
+            })
+        })
     }
 
     /// Takes in another inventory.

@@ -2,6 +2,7 @@
 
 pub mod aws;
 pub mod blind;
+pub mod cidr;
 pub mod coverage;
 pub mod data_events;
 pub mod days;
@@ -12,6 +13,7 @@ pub mod inventory;
 pub mod kube;
 pub mod last_accessed;
 pub mod ledger;
+pub mod mention;
 pub mod object;
 pub mod observation;
 pub mod pod;

@@ -178,6 +178,8 @@ spec! {
         startup_probe: Handler,
         /// Lifecycle hooks.
         lifecycle: Lifecycle,
+        /// Whole ConfigMaps as environment.
+        env_from: Vec<EnvFromSource>,
     }
 }
 
@@ -212,6 +214,34 @@ spec! {
         name: String,
         /// Its literal value; empty where it comes from elsewhere.
         value: String,
+        /// Where else it comes from.
+        value_from: EnvVarSource,
+    }
+}
+
+spec! {
+    /// Where the value of an environment variable comes from.
+    EnvVarSource {
+        /// A key of a ConfigMap.
+        config_map_key_ref: ConfigMapRef,
+    }
+}
+
+spec! {
+    /// Where many environment variables come from.
+    EnvFromSource {
+        /// A ConfigMap.
+        config_map_ref: ConfigMapRef,
+    }
+}
+
+spec! {
+    /// A ConfigMap of the pod's namespace.
+    ConfigMapRef {
+        /// Its name; empty for none.
+        name: String,
+        /// The key; empty for all of them.
+        key: String,
     }
 }
 

@@ -128,12 +128,26 @@ pub(crate) struct Window {
     pub(crate) until: Option<String>,
 }
 
-/// How policies are written.
-#[derive(Debug, Args, Default)]
-pub(crate) struct Shape {
+/// What is granted of what was seen.
+#[derive(Debug, Clone, Args, Default)]
+pub(crate) struct Rules {
     /// No generalization: every name as observed
     #[arg(long, help_heading = "Write")]
     pub(crate) exact: bool,
+    /// Minor version of the production cluster [default: 1.36]
+    #[arg(long, value_name = "VERSION", help_heading = "Write")]
+    pub(crate) kubernetes: Option<String>,
+    /// What NetworkPolicies rest on: flows alone (observed), flows and what is declared (inferred), or none (off) [default: inferred]
+    #[arg(long = "network", value_name = "BASIS", hide_possible_values = true, help_heading = "Write",
+        value_parser = ["observed", "inferred", "off"])]
+    pub(crate) basis: Option<String>,
+}
+
+/// How policies are written.
+#[derive(Debug, Args, Default)]
+pub(crate) struct Shape {
+    #[command(flatten)]
+    pub(crate) rules: Rules,
     /// How IAM policies are attached: managed, inline, permission-set, boundary [default: managed]
     #[arg(long, value_name = "HOW", hide_possible_values = true, help_heading = "Write",
         value_parser = ["managed", "inline", "permission-set", "boundary"])]
@@ -141,20 +155,6 @@ pub(crate) struct Shape {
     /// One document for a role that has one name in many accounts
     #[arg(long, help_heading = "Write")]
     pub(crate) fold_accounts: bool,
-    /// Minor version of the production cluster [default: 1.36]
-    #[arg(long, value_name = "VERSION", help_heading = "Write")]
-    pub(crate) kubernetes: Option<String>,
-    #[command(flatten)]
-    pub(crate) network: Network,
-}
-
-/// How NetworkPolicies are written.
-#[derive(Debug, Args, Default)]
-pub(crate) struct Network {
-    /// What NetworkPolicies rest on: flows alone (observed), flows and what is declared (inferred), or none (off) [default: inferred]
-    #[arg(long = "network", value_name = "BASIS", hide_possible_values = true, help_heading = "Write",
-        value_parser = ["observed", "inferred", "off"])]
-    pub(crate) basis: Option<String>,
     /// The network plugin of production: generic, vpc, cilium, calico [default: generic]
     #[arg(long, value_name = "PLUGIN", hide_possible_values = true, help_heading = "Write",
         value_parser = ["generic", "vpc", "cilium", "calico"])]
@@ -178,7 +178,7 @@ pub(crate) struct Beside {
 /// What a report shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Evidence {
-    /// Emails, addresses and object keys are cut.
+    /// Emails, public addresses and object keys are cut.
     Redacted,
     /// Everything as recorded.
     Full,
@@ -211,10 +211,11 @@ pub(crate) struct Generate {
     /// Templates that replace the embedded ones of the same name
     #[arg(long, value_name = "DIR")]
     pub(crate) templates: Option<PathBuf>,
-    /// What production has: a folder of `aws iam get-account-authorization-details`, an organization and resource policies
+    /// What production has: a folder of `aws iam get-account-authorization-details`, an organization and resource policies, and of clusters'
+    /// roles, bindings and service accounts (`kubectl get -o yaml`)
     #[arg(long, value_name = "DIR")]
     pub(crate) snapshot: Option<PathBuf>,
-    /// Whether reports show emails, addresses and object keys
+    /// Whether reports show emails, public addresses and object keys
     #[arg(long, value_name = "HOW MUCH", default_value = "redacted")]
     pub(crate) evidence: Evidence,
     /// Exit with 4 when there are findings of this severity or above
@@ -239,7 +240,8 @@ pub(crate) struct Verify {
     /// A folder that `tightfit generate` wrote
     #[arg(long, value_name = "DIR")]
     pub(crate) policies: PathBuf,
-    /// What production has: a folder of `aws iam get-account-authorization-details`, an organization and resource policies
+    /// What production has: a folder of `aws iam get-account-authorization-details`, an organization and resource policies, and of clusters'
+    /// roles, bindings and service accounts (`kubectl get -o yaml`)
     #[arg(long, value_name = "DIR")]
     pub(crate) snapshot: Option<PathBuf>,
     /// Exit with 4 when there are findings of this severity or above
@@ -280,24 +282,25 @@ pub(crate) struct Doctor {
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  tightfit explain app -i logs/\n  tightfit explain arn:aws:iam::111122223333:role/app 's3:GetObject arn:aws:s3:::orders/a.csv' -i logs/\n  tightfit explain shop/web 'get configmaps settings in shop' -i audit.log\n  tightfit explain shop/web 'delete pods in shop' -i audit.log --policies policies/"
+    after_help = "Examples:\n  tightfit explain app -i logs/\n  tightfit explain arn:aws:iam::111122223333:role/app 's3:GetObject arn:aws:s3:::orders/a.csv' -i logs/\n  tightfit explain shop/web 'get configmaps settings in shop' -i audit.log\n  tightfit explain shop/web 'delete pods in shop' -i audit.log --policies policies/\n  tightfit explain staging/network -i flows.log audit.log"
 )]
 pub(crate) struct Explain {
     /// Whose grants: an ARN, a name, or namespace/name; globs allowed, one identity must match
     #[arg(value_name = "IDENTITY")]
     pub(crate) of: String,
-    /// One request: `service:Action ARN`, or `VERB RESOURCE[.GROUP][/SUB] [NAME] [in NAMESPACE]`, or `VERB /path`
+    /// One request: `service:Action ARN`, or `VERB RESOURCE[.GROUP][/SUB] [NAME] [in NAMESPACE]`, or `VERB /path`; as the log shows them,
+    /// `run KIND/NAME` (pods, of a namespace) and `connect A to B on TCP PORT` (flows, of a cluster's network)
     pub(crate) request: Option<String>,
     /// Files, directories, globs, or `-` for standard input; logs or stored profiles
     #[arg(short, long = "input", required = true, num_args = 1.., value_name = "INPUT")]
     pub(crate) inputs: Vec<String>,
     /// Explain this folder instead of what would be generated now
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["exact", "kubernetes", "basis"])]
     pub(crate) policies: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) choose: Choose,
     #[command(flatten)]
-    pub(crate) shape: Shape,
+    pub(crate) rules: Rules,
 }
 
 #[derive(Debug, Subcommand)]

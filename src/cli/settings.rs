@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
-use tightfit::config::{Attach, Class, Cni, Config, ConfigError, NetworkBasis, UncheckedConfig};
+use tightfit::config::{Attach, Class, Cni, Config, ConfigError, Network, NetworkBasis, UncheckedConfig};
 
 use crate::args::{Choose, Shape, Shared};
 use crate::exit::WrongValue;
@@ -53,7 +53,7 @@ fn typed(mut unchecked: UncheckedConfig, choose: &Choose, shape: &Shape) -> Resu
     if choose.window.vpc_format.is_some() {
         unchecked.ingest.vpc_format.clone_from(&choose.window.vpc_format);
     }
-    if shape.exact {
+    if shape.rules.exact {
         unchecked.generalize.exact = Some(true);
     }
     unchecked.documents.fold_accounts |= shape.fold_accounts;
@@ -63,21 +63,37 @@ fn typed(mut unchecked: UncheckedConfig, choose: &Choose, shape: &Shape) -> Resu
         unchecked.documents.attach =
             found.ok_or_else(|| WrongValue(format!("`--attach {attach}`: not a way to attach a policy")))?;
     }
-    if shape.kubernetes.is_some() {
-        unchecked.kubernetes.version.clone_from(&shape.kubernetes);
+    if shape.rules.kubernetes.is_some() {
+        unchecked.kubernetes.version.clone_from(&shape.rules.kubernetes);
     }
-    let network = &shape.network;
-    if let Some(basis) = &network.basis {
-        let found = NetworkBasis::ALL.iter().find(|known| known.name() == basis);
-        unchecked.network.basis = *found.ok_or_else(|| WrongValue(format!("`--network {basis}`: not a basis of policies")))?;
-    }
-    if let Some(cni) = &network.cni {
-        let found = Cni::ALL.iter().find(|known| known.name() == cni);
-        unchecked.network.cni = *found.ok_or_else(|| WrongValue(format!("`--cni {cni}`: not a known network plugin")))?;
-    }
-    unchecked.network.cilium |= network.cilium;
-    unchecked.network.calico_staged |= network.calico_staged;
+    network(&mut unchecked.network, shape)?;
     Ok(unchecked)
+}
+
+/// Lays what was typed about the network over settings.
+fn network(unchecked: &mut Network, shape: &Shape) -> Result<()> {
+    if let Some(basis) = &shape.rules.basis {
+        let found = NetworkBasis::ALL.iter().find(|known| known.name() == basis);
+        unchecked.basis = *found.ok_or_else(|| WrongValue(format!("`--network {basis}`: not a basis of policies")))?;
+        // Where none are written this once, the forms of the settings file mean nothing.
+        if unchecked.basis == NetworkBasis::Off {
+            (unchecked.cilium, unchecked.calico_staged) = (false, false);
+        }
+    }
+    if let Some(cni) = &shape.cni {
+        let found = Cni::ALL.iter().find(|known| known.name() == cni);
+        unchecked.cni = *found.ok_or_else(|| WrongValue(format!("`--cni {cni}`: not a known network plugin")))?;
+    }
+    for (option, typed) in [("--cilium", shape.cilium), ("--calico-staged", shape.calico_staged)] {
+        if typed && unchecked.basis == NetworkBasis::Off {
+            bail!(WrongValue(format!(
+                "`{option}`: no NetworkPolicy is written that it could be a form of, since the basis is `off`"
+            )));
+        }
+    }
+    unchecked.cilium |= shape.cilium;
+    unchecked.calico_staged |= shape.calico_staged;
+    Ok(())
 }
 
 fn read(file: &Path) -> Result<UncheckedConfig> {

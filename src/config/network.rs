@@ -2,6 +2,10 @@
 
 use serde::Deserialize;
 
+use crate::access::cidr::Cidr;
+
+use super::ConfigError;
+
 /// On what NetworkPolicies rest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -32,7 +36,7 @@ pub enum Cni {
 }
 
 /// `[network]`, as written and as used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct Network {
     /// On what they rest.
@@ -43,6 +47,24 @@ pub struct Network {
     pub cilium: bool,
     /// Whether Calico's staged form is written too: it previews and enforces nothing.
     pub calico_staged: bool,
+    /// Where production's API server is reached; empty where that is not known, so that who calls it may reach any address on its ports.
+    pub api_server: Vec<Cidr>,
+    /// Where production reaches AWS, such as the subnets of its VPC endpoints; empty for any address.
+    pub vpc_endpoints: Vec<Cidr>,
+}
+
+impl Network {
+    /// Checks what is asked for together.
+    pub(super) fn check(self) -> Result<Self, ConfigError> {
+        for (key, wanted) in [("network.cilium", self.cilium), ("network.calico-staged", self.calico_staged)] {
+            if wanted && self.basis == NetworkBasis::Off {
+                let (key, value) = (key.to_owned(), "true".to_owned());
+                let expected = "`network.basis` other than `off`, which writes no policy that this could be a form of".to_owned();
+                return Err(ConfigError::Value { key, value, expected });
+            }
+        }
+        Ok(self)
+    }
 }
 
 impl NetworkBasis {

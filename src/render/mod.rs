@@ -79,6 +79,8 @@ const EMBEDDED: &[(&str, &str)] = &[
     ("podsec/workload.patch.yaml", include_str!("../../templates/podsec/workload.patch.yaml")),
     ("rbac/rbac.yaml", include_str!("../../templates/rbac/rbac.yaml")),
     ("network/network-policy.yaml", include_str!("../../templates/network/network-policy.yaml")),
+    ("network/network-policy.cilium.yaml", include_str!("../../templates/network/network-policy.cilium.yaml")),
+    ("network/network-policy.calico-staged.yaml", include_str!("../../templates/network/network-policy.calico-staged.yaml")),
     ("coverage/audit-policy.yaml", include_str!("../../templates/coverage/audit-policy.yaml")),
     ("network/network-policy.proposal.yaml", include_str!("../../templates/network/network-policy.proposal.yaml")),
     ("report/report.md", include_str!("../../templates/report/report.md")),
@@ -177,7 +179,7 @@ pub fn artifacts(
             Documents::Rbac(policy) => (Language::Rbac, rbac::artifacts(identity, policy, templates)?),
             Documents::PodSecurity(policy) => (Language::PodSecurity, podsec::artifacts(identity, policy, templates)?),
             Documents::Network(policies) => {
-                let further = subject.config.network;
+                let further = &subject.config.network;
                 (Language::Network, network::policies(identity, policies, &policy.grants, further, templates)?)
             }
         };

@@ -41,7 +41,7 @@ pub fn policies(
     identity: &Identity,
     policies: &[NetworkPolicy],
     grants: &[Grant],
-    further: Network,
+    further: &Network,
     templates: &Templates,
 ) -> Result<Vec<Artifact>, RenderError> {
     let Home::Cluster(cluster) = &identity.home else { return Ok(Vec::new()) };
@@ -54,13 +54,15 @@ pub fn policies(
         let folder = artifact::folder(&Identity::namespace(cluster, namespace));
         let file = |name: &str, documents: Vec<DocumentView>, meant: Result<Vec<serde_json::Value>, serde_json::Error>| {
             let view = View { namespace: yaml::comment(namespace), documents };
-            written(format!("{folder}/{name}"), "network/network-policy.yaml", &view, meant, templates)
+            written(format!("{folder}/{name}"), &format!("network/{name}"), &view, meant, templates)
         };
         let documents = policies.iter().map(|policy| document(policy, comments(policy, grants))).collect::<Result<_, _>>()?;
         artifacts.push(file(FILE, documents, policies.iter().map(serde_json::to_value).collect())?);
         if further.calico_staged {
             let staged: Vec<StagedNetworkPolicy> = policies.iter().map(|policy| StagedNetworkPolicy::of(policy)).collect();
-            let documents = staged.iter().map(|policy| document(policy, Vec::new())).collect::<Result<_, _>>()?;
+            let commented = staged.iter().zip(&policies);
+            let documents =
+                commented.map(|(staged, policy)| document(staged, comments(policy, grants))).collect::<Result<_, _>>()?;
             let meant = staged.iter().map(serde_json::to_value).collect();
             artifacts.push(file("network-policy.calico-staged.yaml", documents, meant)?);
         }
@@ -74,10 +76,10 @@ pub fn policies(
 /// When the template fails, or when what it made does not read back as the policies.
 pub fn cilium(proposal: &CiliumProposal, templates: &Templates) -> Result<Artifact, RenderError> {
     let folder = artifact::folder(&Identity::namespace(&proposal.cluster, &proposal.namespace));
-    let documents = proposal.policies.iter().map(|policy| document(policy, Vec::new())).collect::<Result<_, _>>()?;
+    let documents = proposal.policies.iter().map(|one| document(&one.policy, one.comments.clone())).collect::<Result<_, _>>()?;
     let view = View { namespace: yaml::comment(&proposal.namespace), documents };
-    let meant = proposal.policies.iter().map(serde_json::to_value).collect();
-    written(format!("{folder}/network-policy.cilium.yaml"), "network/network-policy.yaml", &view, meant, templates)
+    let meant = proposal.policies.iter().map(|one| serde_json::to_value(&one.policy)).collect();
+    written(format!("{folder}/network-policy.cilium.yaml"), "network/network-policy.cilium.yaml", &view, meant, templates)
 }
 
 /// What stands in a policy without a flow behind it, or wider than what was observed.

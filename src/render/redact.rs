@@ -1,11 +1,16 @@
-//! What a report shows of people and objects: emails, source addresses and object keys are left out unless asked for.
+//! What a report shows of people and objects: emails, public addresses and object keys are left out unless asked for. Private addresses name
+//! machines of the network at hand, which is what a finding about them is for, and nobody outside of it.
+
+use std::net::IpAddr;
 
 use serde_json::Value;
+
+use crate::access::flow::is_private;
 
 /// How much a report shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub enum Detail {
-    /// Emails, addresses and object keys are cut.
+    /// Emails, public addresses and object keys are cut.
     #[default]
     Redacted,
     /// Everything as recorded.
@@ -19,7 +24,7 @@ const CUT: &str = "[redacted]";
 const SEPARATORS: [char; 3] = ['/', ':', ','];
 
 impl Detail {
-    /// The text, with object keys of S3 ARNs, emails and IPv4 addresses cut unless everything is asked for.
+    /// The text, with object keys of S3 ARNs, emails and public addresses cut unless everything is asked for.
     #[must_use]
     pub fn show(self, text: &str) -> String {
         match self {
@@ -69,7 +74,7 @@ fn bucket_of_object(word: &str) -> Option<&str> {
 }
 
 fn redact_word(word: &str) -> String {
-    if is_ipv4(word) || is_ipv6(word) {
+    if address(word).is_some_and(|address| !is_private(address)) {
         return CUT.to_owned();
     }
     let part = |part: &str| {
@@ -82,14 +87,11 @@ fn redact_word(word: &str) -> String {
     word.split_inclusive(SEPARATORS).map(part).collect()
 }
 
-fn is_ipv4(word: &str) -> bool {
-    let parts: Vec<&str> = word.trim_matches(|character: char| !character.is_ascii_digit()).split('.').collect();
-    parts.len() == 4 && parts.iter().all(|part| part.parse::<u8>().is_ok())
-}
-
-fn is_ipv6(word: &str) -> bool {
-    let address = word.trim_matches(|character: char| !character.is_ascii_hexdigit() && character != ':');
-    address.contains(':') && address.parse::<std::net::Ipv6Addr>().is_ok()
+/// The address that a word is, but for what stands around it.
+fn address(word: &str) -> Option<IpAddr> {
+    let four = word.trim_matches(|character: char| !character.is_ascii_digit());
+    let six = word.trim_matches(|character: char| !character.is_ascii_hexdigit() && character != ':');
+    four.parse::<std::net::Ipv4Addr>().map(IpAddr::V4).or_else(|_| six.parse::<std::net::Ipv6Addr>().map(IpAddr::V6)).ok()
 }
 
 #[cfg(test)]
@@ -103,6 +105,10 @@ mod tests {
         assert_eq!(show("s3:ListBucket on arn:aws:s3:::b"), "s3:ListBucket on arn:aws:s3:::b");
         assert_eq!(show("prod/kube-user/jane@example.com x"), "prod/kube-user/[redacted] x");
         assert_eq!(show("from 192.0.2.7, twice"), "from [redacted] twice");
+        assert_eq!(
+            show("ends 10.0.3.7; 100.64.0.9, fd00::7 and 203.0.113.7"),
+            "ends 10.0.3.7; 100.64.0.9, fd00::7 and [redacted]"
+        );
         assert_eq!(show("from 2001:db8::1 at 12:00:00"), "from [redacted] at 12:00:00");
         assert_eq!(show("p/oidc:jane@example.com/joe@example.com, x"), "p/oidc:[redacted]/[redacted], x");
         assert_eq!(show("nginx@sha256:0a1b"), "nginx@sha256:0a1b");

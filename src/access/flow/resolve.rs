@@ -68,8 +68,13 @@ pub fn resolve(flow: &Flow, cluster: &str, inventory: &Inventory) -> Result<Vec<
 /// or of a pod that the recording did not show. RFC 1918, RFC 6598, RFC 4193.
 #[must_use]
 pub fn is_unknown_private(end: &End) -> bool {
-    let End::Address { address, .. } = end else { return false };
-    match address {
+    end.known_address().is_some_and(is_private)
+}
+
+/// Whether an address is one of a private network, so that it names a machine there and nothing outside.
+#[must_use]
+pub fn is_private(address: IpAddr) -> bool {
+    match address.to_canonical() {
         IpAddr::V4(four) => four.is_private() || (four.octets()[0] == 100 && (64..128).contains(&four.octets()[1])),
         IpAddr::V6(six) => six.is_unique_local(),
     }
@@ -319,25 +324,16 @@ fn selects(selector: &super::Labels, pod: &Pod) -> bool {
     !selector.is_empty() && selector.iter().all(|(name, value)| pod.metadata.labels.get(name) == Some(value))
 }
 
-fn transport_named(name: &str) -> Option<Transport> {
-    match name {
-        "" | "TCP" => Some(Transport::Tcp),
-        "UDP" => Some(Transport::Udp),
-        "SCTP" => Some(Transport::Sctp),
-        _ => None,
-    }
-}
-
 fn transport_of(port: &ServicePort) -> Option<Transport> {
-    transport_named(&port.protocol)
+    Transport::of_name(&port.protocol)
 }
 
 /// Name, protocol and number of every declared port.
 fn container_ports(pod: &Pod) -> impl Iterator<Item = (&str, Transport, u16)> {
     let containers = pod.spec.containers.iter().chain(&pod.spec.init_containers);
-    containers
-        .flat_map(|container| &container.ports)
-        .filter_map(|port| Some((port.name.as_str(), transport_named(&port.protocol)?, u16::try_from(port.container_port).ok()?)))
+    containers.flat_map(|container| &container.ports).filter_map(|port| {
+        Some((port.name.as_str(), Transport::of_name(&port.protocol)?, u16::try_from(port.container_port).ok()?))
+    })
 }
 
 /// The port of a pod that a Service's port sends to.

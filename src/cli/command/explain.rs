@@ -21,12 +21,13 @@ use tightfit::render::markdown::count;
 use tightfit::{ask, load};
 
 use super::{JSON_SCHEMA, Session, records, redacted, shown};
-use crate::args::{Explain, Shared};
+use crate::args::{Explain, Shape, Shared};
 use crate::console::{Console, visible};
 use crate::exit::Exit;
 
 pub(super) fn run(shared: &Shared, command: &Explain, console: &Console) -> Result<Exit> {
-    let session = Session::open(shared, &command.choose, &command.shape, &command.inputs, console)?;
+    let shape = Shape { rules: command.rules.clone(), ..Shape::default() };
+    let session = Session::open(shared, &command.choose, &shape, &command.inputs, console)?;
     let mut plan = session.with_source("reading", pipeline::generate)?;
     let damaged = session.damaged(&plan.profile.ledger);
     if let Some(folder) = &command.policies {

@@ -9,6 +9,7 @@ use super::body::{self, controller_kind, is_dry_run, is_pods, namespace_of, pod_
 use super::event::Event;
 use crate::access::inventory::{Fact, Place, ServicePort};
 use crate::access::kube::KubeResource;
+use crate::access::mention::config_hosts;
 use crate::access::observation::Outcome;
 use crate::access::pod::PodBasis;
 
@@ -124,7 +125,7 @@ pub(super) fn is_wanted(resource: &KubeResource) -> bool {
     let kind = (resource.api_group.as_str(), resource.resource.as_str());
     matches!(
         kind,
-        ("", "pods" | "services" | "namespaces" | "serviceaccounts" | "nodes" | "endpoints")
+        ("", "pods" | "services" | "namespaces" | "serviceaccounts" | "nodes" | "endpoints" | "configmaps")
             | ("discovery.k8s.io", "endpointslices")
             | ("networking.k8s.io" | "extensions", "ingresses")
             | ("gateway.networking.k8s.io", "httproutes" | "grpcroutes" | "tcproutes" | "tlsroutes" | "udproutes")
@@ -147,6 +148,11 @@ fn fact(scene: &Scene<'_>, object: &Value) -> Option<Fact> {
         }
         "services" => service(scene, object),
         "ingresses" => ingress(scene, object),
+        "configmaps" => {
+            let place = place(scene, object)?;
+            let hosts = config_hosts(object, &place.namespace);
+            (!hosts.is_empty()).then_some(Fact::ConfigMap { place, hosts })
+        }
         "namespaces" => {
             let labels = texts(object.get("metadata")?.get("labels"));
             Some(Fact::Namespace { cluster: scene.cluster.to_owned(), name: name_of(scene, object)?, labels })

@@ -16,7 +16,16 @@ pub struct CiliumProposal {
     /// The namespace.
     pub namespace: String,
     /// The default deny, then one for each selector.
-    pub policies: Vec<CiliumNetworkPolicy>,
+    pub policies: Vec<CommentedCilium>,
+}
+
+/// A policy with what no flow stands behind in it, or what is wider than what was observed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CommentedCilium {
+    /// The manifest.
+    pub policy: CiliumNetworkPolicy,
+    /// One line each; hostile text inside. Empty where all of it was observed.
+    pub comments: Vec<String>,
 }
 
 /// A manifest of `cilium.io/v2`.

@@ -1,7 +1,6 @@
 //! Kubernetes NetworkPolicies: what the documents say, what they mean, the units they are made of, and proposals.
 //! <https://kubernetes.io/docs/concepts/services-networking/network-policies/>
 
-mod cidr;
 mod cilium;
 mod decide;
 mod model;
@@ -9,10 +8,10 @@ mod proposal;
 mod staged;
 mod unit;
 
-pub use cidr::{Cidr, CidrError};
+pub use crate::access::cidr::{Cidr, CidrError};
 pub use cilium::{
     CILIUM_NAMESPACE, CiliumDns, CiliumEgress, CiliumIngress, CiliumName, CiliumNetworkPolicy, CiliumPattern, CiliumPort,
-    CiliumPorts, CiliumProposal, CiliumSpec,
+    CiliumPorts, CiliumProposal, CiliumSpec, CommentedCilium,
 };
 pub use decide::{concerns, covers, decide};
 pub use model::{

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::cidr::Cidr;
+use crate::access::cidr::Cidr;
 use crate::policy::rbac::{LabelSelector, ObjectMeta};
 
 const API_VERSION: &str = "networking.k8s.io/v1";

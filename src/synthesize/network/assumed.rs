@@ -3,18 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::mentions::Links;
-use super::observed::{Flows, Setting, Side, Units, insert, sides, who_peer};
-use super::rules::{DNS, entered, ports};
+use super::observed::{Flows, Setting, Side, Units, families, insert, sides, who_peer};
+use super::reach::{Anywhere, Far, Peers, every_pod, reaches};
+use super::rules::{DNS, NAMES, ports};
 use super::selectors::Who;
-use super::topology::{Front, Node, Topology};
+use super::topology::{Node, Topology};
 use crate::access::flow::{End, Flow, Labels, Transport};
 use crate::access::pod::Workload;
+use crate::finding::Finding;
 use crate::policy::grant::Reason;
-use crate::policy::network::{Cidr, Direction, Peer, PortRef};
+use crate::policy::network::{Cidr, Direction, Peer, Port, PortRef};
 use crate::policy::rbac::LabelSelector;
-
-/// The port of name servers. <https://www.iana.org/assignments/service-names-port-numbers/>
-const NAMES: u16 = 53;
 
 /// A peer that answers for names, and over what it was reached.
 type Resolvers = BTreeMap<Peer, Resolver>;
@@ -26,69 +25,151 @@ struct Resolver {
     transports: BTreeSet<Transport>,
 }
 
+/// Pods of one selector on one port in one direction.
+pub(super) type Gate = (String, LabelSelector, Direction, (Transport, u16));
+
+/// For whom a gate was opened to others than known pods, and why.
+pub(super) type Opened = BTreeMap<Gate, BTreeMap<Far, String>>;
+
+/// The flows of each selector's pods, each from the side of the pods.
+type Seen<'f> = BTreeMap<(String, LabelSelector), Vec<(&'f Flow, Side<'f>)>>;
+
 /// Adds to `units` what each workload of the namespaces needs beside its flows.
-pub(super) fn add(units: &mut Units, flows: &Flows, topology: &Topology<'_>, links: &Links<'_>, setting: &Setting<'_>) {
+pub(super) fn add(
+    units: &mut Units,
+    flows: &Flows,
+    topology: &Topology<'_>,
+    links: &Links<'_>,
+    (setting, findings): (&Setting<'_>, &mut Vec<Finding>),
+) -> Opened {
     // By what policies select: workloads with the same labels share a policy, and what flows show of one they show of all.
-    let written = |who: &Who| (who.namespace.clone(), setting.pods.selector(who));
-    let mut seen: BTreeMap<(String, LabelSelector), Vec<(&Flow, Side<'_>)>> = BTreeMap::new();
+    let mut seen = Seen::new();
     for flow in flows.granted.keys() {
         for side in sides(flow, setting.namespaces) {
-            seen.entry(written(&side.who)).or_default().push((flow, side));
+            seen.entry(written(&side.who, setting)).or_default().push((flow, side));
         }
     }
     let resolvers = resolvers(flows, setting);
     let workloads: Vec<Who> = setting.pods.all().filter(|who| setting.namespaces.contains(&who.namespace)).cloned().collect();
     for who in &workloads {
-        let own = seen.get(&written(who)).map(Vec::as_slice).unwrap_or_default();
+        let own = seen.get(&written(who, setting)).map(Vec::as_slice).unwrap_or_default();
         add_names(units, who, own, &resolvers, setting);
-        let outside = |(_, side): &&(&Flow, Side<'_>)| {
-            let is_pod = side.other.pod().is_some_and(|pod| !pod.host_network);
-            side.direction == Direction::Egress && !is_pod
-        };
-        if own.iter().find(outside).is_none()
-            && let Some(node) = node_of(who, topology, setting.cluster)
-        {
-            add_platform(units, who, node, setting);
-        }
     }
-    for front in topology.services.values().filter(|front| front.place.cluster == setting.cluster) {
-        for server in front.nodes.iter().filter_map(|index| topology.workloads.get(*index)) {
-            let who = who_of(server);
-            if !seen.contains_key(&written(&who)) && setting.namespaces.contains(&who.namespace) {
-                add_entrances(units, &who, front, server, setting);
-            }
-        }
-    }
-    for ((client, place), named) in links {
+    add_links(units, topology, links, &seen, setting);
+    let opened = add_reaches(units, flows, topology, &seen, (setting, findings));
+    drop_among_every_pod(units, setting);
+    opened
+}
+
+fn written(who: &Who, setting: &Setting<'_>) -> (String, LabelSelector) {
+    (who.namespace.clone(), setting.pods.selector(who))
+}
+
+/// Connections that configuration names, if one of the ends was in no flow at all.
+fn add_links(units: &mut Units, topology: &Topology<'_>, links: &Links<'_>, seen: &Seen<'_>, setting: &Setting<'_>) {
+    for ((client, place), link) in links {
         let (Some(client), Some(front)) = (topology.workloads.get(*client), topology.services.get(*place)) else { continue };
         for server in front.nodes.iter().filter_map(|index| topology.workloads.get(*index)) {
             let ends = [who_of(client), who_of(server)];
-            if client.cluster != setting.cluster || ends.iter().all(|end| seen.contains_key(&written(end))) {
+            if client.cluster != setting.cluster || ends.iter().all(|end| seen.contains_key(&written(end, setting))) {
                 continue;
             }
-            let why = format!("inferred: its containers name Service {} in {}", place.name, place.namespace);
-            let named: Vec<i64> = named.iter().copied().collect();
-            for port in ports(front, &named, server) {
-                if let (Some(transport), Some(PortRef::Number(number))) = (transport(&port.protocol), &port.port) {
-                    both(units, &ends, (transport, *number), &why, setting);
-                }
+            let why = format!("inferred: {}", link.why("the client's", place));
+            let named: Vec<i64> = link.ports.iter().copied().collect();
+            for port in ports(front, &named, server).iter().filter_map(number) {
+                both(units, &ends, port, &why, setting);
             }
         }
     }
 }
 
-/// Who comes into a workload of which no flow was seen other than from pods; by address, since nothing names the pods of a gateway.
-fn add_entrances(units: &mut Units, who: &Who, front: &Front<'_>, server: &Node<'_>, setting: &Setting<'_>) {
-    for entrance in &front.entrances {
-        let why = entered(entrance, &front.place.name);
-        for port in ports(front, entrance.port.as_slice(), server) {
-            let (Some(transport), Some(PortRef::Number(number))) = (transport(&port.protocol), &port.port) else { continue };
-            for cidr in [Cidr::ALL_V4, Cidr::ALL_V6] {
-                let reason = Reason::Assumed { why: why.clone() };
-                insert(units, who, Direction::Ingress, Peer::addresses(cidr), (transport, *number), (reason, None), setting);
+/// Who comes in by configuration, and the API server and AWS, where no flow shows that they were reached or came.
+fn add_reaches(
+    units: &mut Units,
+    flows: &Flows,
+    topology: &Topology<'_>,
+    seen: &Seen<'_>,
+    (setting, findings): (&Setting<'_>, &mut Vec<Finding>),
+) -> Opened {
+    let families = families(flows, setting);
+    let peers = Peers { network: &setting.config.network, families: &families };
+    let shut = shut(flows, setting);
+    let (mut opened, mut anywhere) = (Opened::new(), Anywhere::default());
+    for (index, node) in topology.workloads.iter().enumerate() {
+        let who = who_of(node);
+        let held = node.cluster == setting.cluster && !node.pod.spec.host_network;
+        if !held || !setting.namespaces.contains(&who.namespace) {
+            continue;
+        }
+        let key = written(&who, setting);
+        let own = seen.get(&key).map(Vec::as_slice).unwrap_or_default();
+        for mut reach in reaches(index, node, topology, &peers) {
+            reach.ports.retain(|port| number(port).is_some_and(|port| !is_shown(&reach.far, reach.direction, port, own)));
+            for port in reach.ports.iter().filter_map(number) {
+                let gate = (key.0.clone(), key.1.clone(), reach.direction, port);
+                // Where a pod was refused, pods that nothing names are not let in.
+                let is_shut = shut.contains(&gate);
+                for peer in reach.peers.iter().filter(|peer| !is_shut || **peer != every_pod()) {
+                    let reason = Reason::Assumed { why: reach.why.clone() };
+                    insert(units, &who, reach.direction, peer.clone(), port, (reason, None), setting);
+                }
+                let why = opened.entry(gate).or_default().entry(reach.far).or_default();
+                if why.is_empty() || reach.why < *why {
+                    why.clone_from(&reach.why);
+                }
+            }
+            if !reach.ports.is_empty() {
+                anywhere.add(node, &reach);
             }
         }
     }
+    anywhere.say(setting.cluster, findings);
+    opened
+}
+
+/// Whether flows of the pods show this need met, so that their recorder is trusted to have shown all of it.
+fn is_shown(far: &Far, direction: Direction, port: (Transport, u16), own: &[(&Flow, Side<'_>)]) -> bool {
+    own.iter().filter(|(_, side)| side.direction == direction).any(|(flow, side)| {
+        let pod = side.other.pod().filter(|pod| !pod.host_network);
+        match direction {
+            // Any way out of the cluster's pods: the ports of production's API server, or of an endpoint, may be others.
+            Direction::Egress => pod.is_none(),
+            Direction::Ingress => {
+                let may_be = pod.is_none_or(|pod| *far == Far::Unnamed && pod.namespace != side.who.namespace);
+                (flow.transport, flow.port) == port && may_be
+            }
+        }
+    })
+}
+
+/// Where pods were refused.
+fn shut(flows: &Flows, setting: &Setting<'_>) -> BTreeSet<Gate> {
+    let mut shut = BTreeSet::new();
+    for flow in &flows.refused {
+        for side in sides(flow, setting.namespaces).into_iter().filter(|side| side.other.pod().is_some()) {
+            let (namespace, pods) = written(&side.who, setting);
+            shut.insert((namespace, pods, side.direction, (flow.transport, flow.port)));
+        }
+    }
+    shut
+}
+
+/// Where every pod is let in on a port, one by one would say nothing more.
+fn drop_among_every_pod(units: &mut Units, setting: &Setting<'_>) {
+    let every = every_pod();
+    let mut open: BTreeMap<_, BTreeSet<LabelSelector>> = BTreeMap::new();
+    for unit in units.keys().filter(|unit| unit.peer.as_ref() == Some(&every)) {
+        let gate = (unit.namespace.clone(), unit.direction, unit.port.clone());
+        open.entry(gate).or_default().insert(unit.pods.clone());
+    }
+    units.retain(|unit, _| {
+        let names_pods = unit.peer.as_ref().is_some_and(|peer| peer.ip_block.is_none() && *peer != every);
+        let gate = (unit.namespace.clone(), unit.direction, unit.port.clone());
+        let Some(open) = open.get(&gate).filter(|_| names_pods) else { return true };
+        let is_open = open.contains(&unit.pods)
+            || setting.pods.wider(&unit.namespace, &unit.pods).into_iter().any(|wider| open.contains(wider));
+        !is_open
+    });
 }
 
 /// A connection between two workloads, at whichever ends policies are written.
@@ -102,16 +183,16 @@ fn both(units: &mut Units, [client, server]: &[Who; 2], port: (Transport, u16), 
     }
 }
 
-fn transport(name: &str) -> Option<Transport> {
-    [Transport::Tcp, Transport::Udp, Transport::Sctp].into_iter().find(|transport| transport.name() == name)
+/// A port by number; one that a pod declares under no name leads nowhere.
+fn number(port: &Port) -> Option<(Transport, u16)> {
+    match (Transport::of_name(&port.protocol), &port.port) {
+        (Some(transport), Some(PortRef::Number(number))) => Some((transport, *number)),
+        _ => None,
+    }
 }
 
 fn who_of(node: &Node<'_>) -> Who {
     Who::of_workload(node.namespace, &Workload { kind: node.kind.to_owned(), name: node.name.to_owned() })
-}
-
-fn node_of<'t, 'a>(who: &Who, topology: &'t Topology<'a>, cluster: &str) -> Option<&'t Node<'a>> {
-    topology.workloads.iter().find(|node| node.cluster == cluster && who_of(node) == *who)
 }
 
 /// Who was asked for names in this cluster; by convention where nobody was seen to be.
@@ -175,20 +256,6 @@ fn add_names(units: &mut Units, who: &Who, own: &[(&Flow, Side<'_>)], resolvers:
             if let (Some(server), Some((client, wider))) = (served, who_peer(who, setting)) {
                 insert(units, server, Direction::Ingress, client, (transport, NAMES), (reason, wider), setting);
             }
-        }
-    }
-}
-
-/// The API server and AWS, by address outside of the cluster's pods: theirs are production's.
-fn add_platform(units: &mut Units, who: &Who, node: &Node<'_>, setting: &Setting<'_>) {
-    let api = "its service account calls the API server, and no flow shows where: narrow it to production's address";
-    let aws =
-        "its service account has an AWS role, AWS is reached over HTTPS, and no flow shows where: narrow it to VPC endpoints";
-    let needs = [(node.calls_api_server, 443, api), (node.calls_api_server, 6443, api), (node.calls_aws, 443, aws)];
-    for (_, port, why) in needs.into_iter().filter(|(needed, ..)| *needed) {
-        for cidr in [Cidr::ALL_V4, Cidr::ALL_V6] {
-            let reason = Reason::Assumed { why: why.to_owned() };
-            insert(units, who, Direction::Egress, Peer::addresses(cidr), (Transport::Tcp, port), (reason, None), setting);
         }
     }
 }

@@ -4,11 +4,29 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
+use crate::access::inventory::Inventory;
 use crate::policy::network::Cidr;
 
 /// The widest block that is made of several addresses: a /24, or a /64 of IPv6, which is one subnet.
 /// <https://www.rfc-editor.org/rfc/rfc4291#section-2.5.1>
 const WIDEST: (u8, u8) = (24, 64);
+
+/// The blocks that stand for every address of the families in use, IPv4 first; of both where no address is known, since a missing one would
+/// cut pods off.
+pub(super) fn every_address(known: impl Iterator<Item = IpAddr>) -> Vec<Cidr> {
+    let (mut four, mut six) = (false, false);
+    for address in known {
+        four |= address.to_canonical().is_ipv4();
+        six |= address.to_canonical().is_ipv6();
+    }
+    let families = [(four || !six, Cidr::ALL_V4), (six || !four, Cidr::ALL_V6)];
+    families.into_iter().filter(|(used, _)| *used).map(|(_, block)| block).collect()
+}
+
+/// The addresses of a cluster's pods, Services and nodes.
+pub(super) fn own_addresses<'a>(inventory: &'a Inventory, cluster: &'a str) -> impl Iterator<Item = IpAddr> + 'a {
+    inventory.addresses.keys().filter(move |(at, _)| at == cluster).map(|(_, address)| *address)
+}
 
 /// What no block of several addresses may hold.
 #[derive(Debug, Default)]
@@ -56,6 +74,17 @@ mod tests {
 
     fn spelled(addresses: &[&str], kept: &[&str], min: Option<u64>) -> Vec<String> {
         blocks(&set(addresses), &Kept { addresses: set(kept) }, min).into_iter().map(|(block, _)| block.to_string()).collect()
+    }
+
+    #[test]
+    fn a_family_is_left_out_only_where_the_other_is_known() {
+        let families = |addresses: &[&str]| {
+            every_address(set(addresses).into_iter()).iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(families(&[]), "0.0.0.0/0 ::/0");
+        assert_eq!(families(&["10.0.0.1", "::ffff:10.0.0.2"]), "0.0.0.0/0");
+        assert_eq!(families(&["fd00::1"]), "::/0");
+        assert_eq!(families(&["10.0.0.1", "fd00::1"]), "0.0.0.0/0 ::/0");
     }
 
     #[test]

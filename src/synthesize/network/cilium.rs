@@ -1,20 +1,20 @@
 //! The same flows in Cilium's language: DNS names where records carry them, and entities in place of addresses that are not known.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
+use super::assumed::Opened;
 use super::observed::{Flows, Setting, Units, sides};
-use super::rules::metadata;
+use super::reach::{Far, every_pod};
+use super::rules::{NAMES, metadata};
 use super::write::names;
-use crate::access::flow::{End, Reserved};
+use crate::access::flow::{End, Reserved, Transport};
 use crate::policy::grant::Reason;
 use crate::policy::network::{
     CILIUM_NAMESPACE, Cidr, CiliumDns, CiliumEgress, CiliumIngress, CiliumName, CiliumNetworkPolicy, CiliumPattern, CiliumPort,
-    CiliumPorts, CiliumProposal, CiliumSpec, Direction, NAMESPACE_NAME, Peer, PortRef,
+    CiliumPorts, CiliumProposal, CiliumSpec, CommentedCilium, Direction, NAMESPACE_NAME, NetworkPermit, Peer, Port, PortRef,
 };
-use crate::policy::rbac::LabelSelector;
-
-/// The port of name servers.
-const NAMES: u16 = 53;
+use crate::policy::rbac::{LabelSelector, Requirement};
 
 /// A peer as Cilium names it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -25,11 +25,24 @@ enum Named {
     Name(String),
 }
 
+impl fmt::Display for Named {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Named::Endpoints(_) => f.write_str("every pod"),
+            Named::Block(text) | Named::Name(text) => f.write_str(text),
+            Named::Entities(entities) => f.write_str(&entities.join(" and ")),
+        }
+    }
+}
+
 /// Ports by peer, by selector and direction.
 type Rules = BTreeMap<(String, LabelSelector, Direction), BTreeMap<Named, BTreeSet<(String, u16)>>>;
 
+/// What stands in the policies of a selector without a flow behind it, or wider than what was observed.
+type Comments = BTreeMap<(String, LabelSelector), BTreeSet<String>>;
+
 /// The policies of every namespace.
-pub(super) fn proposals(units: &Units, flows: &Flows, setting: &Setting<'_>) -> Vec<CiliumProposal> {
+pub(super) fn proposals(units: &Units, opened: &Opened, flows: &Flows, setting: &Setting<'_>) -> Vec<CiliumProposal> {
     let mut rules = Rules::new();
     for flow in flows.granted.keys() {
         for side in sides(flow, setting.namespaces) {
@@ -40,21 +53,42 @@ pub(super) fn proposals(units: &Units, flows: &Flows, setting: &Setting<'_>) -> 
             }
         }
     }
-    for (permit, (reason, _)) in units {
+    let mut comments = Comments::new();
+    for (permit, (reason, wider)) in units {
         let (Some(peer), Some(port)) = (&permit.peer, &permit.port) else { continue };
-        if let (Reason::Assumed { .. }, Some(PortRef::Number(number))) = (reason, &port.port) {
+        let mut comment =
+            |text: String| comments.entry((permit.namespace.clone(), permit.pods.clone())).or_default().insert(text);
+        // What is wider for a NetworkPolicy since it has no word for an end is exact here.
+        if let Some(wider) = wider.as_ref().filter(|wider| matches!(wider.rule.as_str(), "shared-labels" | "no-labels")) {
+            comment(format!("{}: {permit}; admits {}", wider.rule, wider.admits));
+        }
+        let (Reason::Assumed { why }, Some(PortRef::Number(number))) = (reason, &port.port) else { continue };
+        if let Some(named) = assumed(peer) {
+            comment(format!("assumed: {permit}; {why}"));
             let key = (permit.namespace.clone(), permit.pods.clone(), permit.direction);
-            let named = rules.entry(key).or_default().entry(assumed(peer)).or_default();
-            named.insert((port.protocol.clone(), *number));
+            rules.entry(key).or_default().entry(named).or_default().insert((port.protocol.clone(), *number));
         }
     }
-    setting.namespaces.iter().map(|namespace| proposal(namespace, &rules, setting)).collect()
+    for ((namespace, pods, direction, (transport, port)), fars) in opened {
+        for (far, why) in fars {
+            for named in beyond(*far, units, (namespace, pods, *direction, (*transport, *port)), setting) {
+                let way = if *direction == Direction::Ingress { "from" } else { "to" };
+                let comment = format!("assumed: {way} {named} on {transport} {port}; {why}");
+                comments.entry((namespace.clone(), pods.clone())).or_default().insert(comment);
+                let key = (namespace.clone(), pods.clone(), *direction);
+                let ports = rules.entry(key).or_default().entry(named).or_default();
+                ports.insert((transport.name().to_owned(), *port));
+            }
+        }
+    }
+    setting.namespaces.iter().map(|namespace| proposal(namespace, &rules, &comments, setting)).collect()
 }
 
-fn proposal(namespace: &str, rules: &Rules, setting: &Setting<'_>) -> CiliumProposal {
+fn proposal(namespace: &str, rules: &Rules, comments: &Comments, setting: &Setting<'_>) -> CiliumProposal {
     let deny =
         CiliumSpec { ingress: vec![CiliumIngress::default()], egress: vec![CiliumEgress::default()], ..CiliumSpec::default() };
-    let mut policies = vec![CiliumNetworkPolicy::new(metadata(namespace, "tightfit-default-deny".to_owned()), deny)];
+    let deny = CiliumNetworkPolicy::new(metadata(namespace, "tightfit-default-deny".to_owned()), deny);
+    let mut policies = vec![CommentedCilium { policy: deny, comments: Vec::new() }];
     let names = names(setting);
     let mut specs: BTreeMap<&LabelSelector, CiliumSpec> = BTreeMap::new();
     for ((_, pods, direction), peers) in rules.iter().filter(|((own, ..), _)| own == namespace) {
@@ -68,7 +102,8 @@ fn proposal(namespace: &str, rules: &Rules, setting: &Setting<'_>) -> CiliumProp
     }
     for (pods, spec) in specs {
         let name = names.get(&(namespace.to_owned(), pods.clone())).cloned().unwrap_or_else(|| super::write::digest_name(pods));
-        policies.push(CiliumNetworkPolicy::new(metadata(namespace, name), spec));
+        let comments = comments.get(&(namespace.to_owned(), pods.clone())).into_iter().flatten().cloned().collect();
+        policies.push(CommentedCilium { policy: CiliumNetworkPolicy::new(metadata(namespace, name), spec), comments });
     }
     CiliumProposal { cluster: setting.cluster.to_owned(), namespace: namespace.to_owned(), policies }
 }
@@ -90,12 +125,38 @@ fn ends(other: &End, direction: Direction, setting: &Setting<'_>) -> Vec<Named> 
     }
 }
 
-/// What is assumed at any address can be the world or the API server, which is none of it.
-fn assumed(peer: &Peer) -> Named {
+/// An assumed peer. What stands for no known end is none: it is named by what it was opened for.
+fn assumed(peer: &Peer) -> Option<Named> {
     match &peer.ip_block {
-        Some(block) if block.cidr.is_everything() => Named::Entities(vec!["world", "kube-apiserver"]),
-        Some(block) => Named::Block(block.cidr.to_string()),
-        None => Named::Endpoints(endpoints(peer)),
+        Some(block) => (!block.cidr.is_everything()).then(|| Named::Block(block.cidr.to_string())),
+        None => (*peer != every_pod()).then(|| Named::Endpoints(endpoints(peer))),
+    }
+}
+
+/// Who is meant where no known pod is. A node may put its own address in the place of a load balancer's client.
+/// <https://kubernetes.io/docs/tutorials/services/source-ip/>
+fn beyond(
+    far: Far,
+    units: &Units,
+    (namespace, pods, direction, port): (&str, &LabelSelector, Direction, (Transport, u16)),
+    setting: &Setting<'_>,
+) -> Vec<Named> {
+    let outside = Named::Entities(vec!["world", "remote-node"]);
+    match far {
+        Far::ApiServer => vec![Named::Entities(vec!["kube-apiserver"])],
+        Far::Aws if !setting.config.network.vpc_endpoints.is_empty() => {
+            setting.config.network.vpc_endpoints.iter().map(|block| Named::Block(block.to_string())).collect()
+        }
+        Far::Aws => vec![Named::Entities(vec!["world"])],
+        Far::World => vec![outside],
+        Far::Unnamed => {
+            let port = Some(Port::number(port.0.name(), port.1));
+            let pods = pods.clone();
+            let every = NetworkPermit { namespace: namespace.to_owned(), pods, direction, peer: Some(every_pod()), port };
+            let exists = Requirement { key: CILIUM_NAMESPACE.to_owned(), operator: "Exists".to_owned(), values: Vec::new() };
+            let any_pod = LabelSelector { match_expressions: vec![exists], ..LabelSelector::default() };
+            units.contains_key(&every).then_some(Named::Endpoints(any_pod)).into_iter().chain([outside]).collect()
+        }
     }
 }
 

@@ -6,8 +6,10 @@
 
 use std::collections::BTreeMap;
 
+use super::assumed::Opened;
 use super::observed::{Flows, Setting, Units};
-use crate::access::flow::{End, Reserved};
+use super::reach::Far;
+use crate::access::flow::{End, Flow, Reserved};
 use crate::access::inventory::{Place, ServicePort};
 use crate::access::pod::Pod;
 use crate::config::Cni;
@@ -17,7 +19,7 @@ use crate::policy::network::{Cidr, NetworkPermit};
 use super::topology::{matches, target_number};
 
 /// Says what the plugin cannot hold of these units.
-pub(super) fn remarks(units: &Units, flows: &Flows, setting: &Setting<'_>, findings: &mut Vec<Finding>) {
+pub(super) fn remarks(units: &Units, opened: &Opened, (flows, setting): (&Flows, &Setting<'_>), findings: &mut Vec<Finding>) {
     nodes(flows, setting, findings);
     match setting.config.network.cni {
         Cni::Generic => api_server(units, flows, setting, findings),
@@ -26,7 +28,7 @@ pub(super) fn remarks(units: &Units, flows: &Flows, setting: &Setting<'_>, findi
             let note = "Amazon VPC CNI lets a pod's connections pass until its policies are in place, unless NETWORK_POLICY_ENFORCING_MODE is strict";
             findings.push(Finding::new(Code::CniCannotHold, about(setting), note));
         }
-        Cni::Cilium => cilium(units, flows, setting, findings),
+        Cni::Cilium => cilium(units, opened, (flows, setting), findings),
         Cni::Calico => {}
     }
 }
@@ -105,16 +107,18 @@ fn unlike(place: &Place, port: &ServicePort) -> Finding {
 }
 
 /// CIDR rules match neither pods nor nodes, and the API server is a node or managed outside.
-fn cilium(units: &Units, flows: &Flows, setting: &Setting<'_>, findings: &mut Vec<Finding>) {
-    let inside = |flow: &&crate::access::flow::Flow| {
+fn cilium(units: &Units, opened: &Opened, (flows, setting): (&Flows, &Setting<'_>), findings: &mut Vec<Finding>) {
+    let inside = |flow: &&Flow| {
         [&flow.client, &flow.server].into_iter().any(|end| match end {
             End::Reserved(Reserved::RemoteNode | Reserved::KubeApiserver) => true,
             End::Pod(pod) => pod.host_network,
             End::Reserved(Reserved::Host | Reserved::World) | End::Address { .. } => false,
         })
     };
-    let count = flows.granted.keys().filter(inside).count();
-    if count > 0 && units.keys().any(is_everything) {
+    // Of AWS alone it is sure that it is no node.
+    let assumed = opened.values().filter(|fars| fars.keys().any(|far| *far != Far::Aws)).count();
+    let count = flows.granted.keys().filter(inside).count().saturating_add(assumed);
+    if count > 0 && units.keys().any(|unit| unit.peer.as_ref().is_some_and(|peer| peer.ip_block.is_some())) {
         let note = "Cilium's CIDR rules match neither nodes nor, on a node, the API server: these connections need `toEntities`, which `--cilium` writes";
         findings.push(Finding::new(Code::CniCannotHold, about(setting), note).counted(u64::try_from(count).unwrap_or(u64::MAX)));
     }

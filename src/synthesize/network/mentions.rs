@@ -1,36 +1,62 @@
-//! Who calls whom, as far as configuration says: a container whose environment or arguments name a Service.
+//! Who calls whom, as far as configuration says: a container whose environment, arguments or ConfigMaps name a Service.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::access::inventory::Place;
+use serde_json::Value;
 
-use super::topology::{Topology, words};
+use super::topology::{Node, Topology, words};
+use crate::access::inventory::{Inventory, Place};
+use crate::access::mention::{Mention, mentions};
 
-/// (client workload, service) to the ports of the Service that were named; empty means no port was named.
-pub(super) type Links<'a> = BTreeMap<(usize, &'a Place), BTreeSet<i64>>;
-
-/// A host as a text names it.
-struct Mention<'t> {
-    host: &'t str,
-    port: Option<i64>,
-    /// Whether the text makes it a host beyond doubt: a URL, or `host:port`.
-    certain: bool,
+/// By what a client names a Service.
+#[derive(Debug, Default)]
+pub(super) struct Link {
+    /// The ports of the Service that were named; empty means none was.
+    pub(super) ports: BTreeSet<i64>,
+    /// The ConfigMaps in which it is named; empty where the containers themselves name it.
+    config_maps: Option<BTreeSet<String>>,
 }
 
+impl Link {
+    fn add(&mut self, mention: &Mention<'_>, config_map: Option<&str>) {
+        self.ports.extend(mention.port);
+        let kept = self.config_maps.get_or_insert_default();
+        kept.insert(config_map.unwrap_or_default().to_owned());
+    }
+
+    /// Why the client may call it; `whose` containers name it.
+    pub(super) fn why(&self, whose: &str, place: &Place) -> String {
+        let service = format!("Service {} in {}", place.name, place.namespace);
+        let config_map = self.config_maps.iter().flatten().next().filter(|name| !name.is_empty());
+        match config_map {
+            None => format!("{whose} containers name {service}"),
+            Some(config_map) => format!("ConfigMap {config_map}, which {whose} containers use, names {service}"),
+        }
+    }
+}
+
+/// (client workload, service) to how it is named.
+pub(super) type Links<'a> = BTreeMap<(usize, &'a Place), Link>;
+
 /// Every mention of a seen Service by a seen workload of the same cluster.
-pub(super) fn links<'a>(topology: &Topology<'a>) -> Links<'a> {
+pub(super) fn links<'a>(topology: &Topology<'a>, inventory: &Inventory) -> Links<'a> {
     let mut links = Links::new();
     for (client, node) in topology.workloads.iter().enumerate() {
+        let mut add = |mention: &Mention<'_>, config_map: Option<&str>| {
+            let Some((name, namespace)) = mention.service(node.namespace) else { return };
+            let place = Place { cluster: node.cluster.to_owned(), namespace: namespace.to_owned(), name: name.to_owned() };
+            if let Some((place, _)) = topology.services.get_key_value(&place) {
+                links.entry((client, *place)).or_default().add(mention, config_map);
+            }
+        };
         for (word, is_value) in words(node.pod) {
-            for mention in mentions(word, is_value) {
-                let Some((name, namespace)) = service_of(mention.host, node.namespace) else { continue };
-                // A single word is the name of a Service only where it stands as a host or as a value.
-                if !mention.host.contains('.') && !mention.certain {
-                    continue;
-                }
-                let place = Place { cluster: node.cluster.to_owned(), namespace: namespace.to_owned(), name: name.to_owned() };
-                if let Some((place, _)) = topology.services.get_key_value(&place) {
-                    links.entry((client, *place)).or_default().extend(mention.port);
+            mentions(word, is_value).iter().for_each(|mention| add(mention, None));
+        }
+        for (name, keys) in config_maps(node) {
+            let place = Place { cluster: node.cluster.to_owned(), namespace: node.namespace.to_owned(), name: name.clone() };
+            for named in inventory.config_maps.get(&place).into_iter().flatten() {
+                if keys.as_ref().is_none_or(|keys| keys.contains(&named.key)) {
+                    add(&Mention { host: &named.host, port: named.port, certain: true }, Some(&name));
                 }
             }
         }
@@ -38,74 +64,28 @@ pub(super) fn links<'a>(topology: &Topology<'a>) -> Links<'a> {
     links
 }
 
-/// The hosts that a word may name: of URLs, of `host:port`, alone or in lists.
-fn mentions(word: &str, is_value: bool) -> Vec<Mention<'_>> {
-    let separators = |character: char| character.is_whitespace() || ",;\"'()[]{}|<>".contains(character);
-    let mut mentions = Vec::new();
-    for part in word.split(separators).filter(|part| !part.is_empty()) {
-        let (url, candidate) = match part.split_once("://") {
-            Some((_, rest)) => (true, rest),
-            None => (false, part),
-        };
-        // `--option=value` and `name=value`; a URL's own query is cut off below.
-        let (assigned, candidate) = match candidate.split_once('=') {
-            Some((_, value)) if !url => (true, value.split_once("://").map_or(value, |(_, rest)| rest)),
-            _ => (is_value, candidate),
-        };
-        let authority = candidate.split(['/', '?', '#']).next().unwrap_or_default();
-        let authority = authority.rsplit('@').next().unwrap_or_default();
-        let (host, port) = match authority.split_once(':') {
-            Some((host, port)) => (host, port.parse().ok()),
-            None => (authority, None),
-        };
-        if !host.is_empty() {
-            mentions.push(Mention { host: host.trim_end_matches('.'), port, certain: url || assigned || port.is_some() });
+/// The ConfigMaps that a workload's containers use, and the keys; `None` for all of them.
+fn config_maps(node: &Node<'_>) -> BTreeMap<String, Option<BTreeSet<String>>> {
+    let mut used: BTreeMap<String, Option<BTreeSet<String>>> = BTreeMap::new();
+    let spec = &node.pod.spec;
+    for container in spec.containers.iter().chain(&spec.init_containers) {
+        for variable in &container.env {
+            let one = &variable.value_from.config_map_key_ref;
+            if let Some(keys) = used.entry(one.name.clone()).or_insert_with(|| Some(BTreeSet::new())) {
+                keys.insert(one.key.clone());
+            }
         }
+        used.extend(container.env_from.iter().map(|from| (from.config_map_ref.name.clone(), None)));
     }
-    mentions
-}
-
-/// The Service and its namespace that a host name stands for in a pod of `namespace`; whether it exists is another question.
-/// <https://kubernetes.io/docs/concepts/services-networking/dns-pod-service/>
-fn service_of<'h>(host: &'h str, namespace: &'h str) -> Option<(&'h str, &'h str)> {
-    let labels: Vec<&str> = host.split('.').collect();
-    match labels.as_slice() {
-        [name] => Some((name, namespace)),
-        [name, namespace] | [_, name, namespace] if !labels.contains(&"svc") => Some((name, namespace)),
-        [name, namespace, "svc", ..] | [_, name, namespace, "svc", ..] => Some((name, namespace)),
-        _ => None,
+    let sources = spec.volumes.iter().flat_map(|volume| &volume.sources);
+    for (kind, source) in sources.filter(|(kind, _)| matches!(kind.as_str(), "configMap" | "projected")) {
+        let Ok(source) = serde_json::from_str::<Value>(source) else { continue };
+        let projected = source.get("sources").and_then(Value::as_array).into_iter().flatten();
+        let projected = projected.filter_map(|source| source.get("configMap"));
+        let own = (kind == "configMap").then_some(&source);
+        let names = own.into_iter().chain(projected).filter_map(|source| source.get("name")).filter_map(Value::as_str);
+        used.extend(names.map(|name| (name.to_owned(), None)));
     }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn hosts(word: &str, is_value: bool) -> Vec<(String, Option<i64>, bool)> {
-        let plain = |mention: Mention<'_>| (mention.host.to_owned(), mention.port, mention.certain);
-        mentions(word, is_value).into_iter().map(plain).collect()
-    }
-
-    #[test]
-    fn hosts_are_found_in_urls_lists_and_options() {
-        assert_eq!(hosts("postgres://user:p@db.data:5432/x?y=z", false), [("db.data".to_owned(), Some(5432), true)]);
-        assert_eq!(hosts("--redis=cache", false), [("cache".to_owned(), None, true)]);
-        assert_eq!(
-            hosts("--url=http://api.shop.svc.cluster.local./v1", false),
-            [("api.shop.svc.cluster.local".to_owned(), None, true)]
-        );
-        assert_eq!(hosts("a:1,b:2", false), [("a".to_owned(), Some(1), true), ("b".to_owned(), Some(2), true)]);
-        assert_eq!(hosts("web", false), [("web".to_owned(), None, false)]);
-        assert_eq!(hosts("web", true), [("web".to_owned(), None, true)]);
-        assert_eq!(hosts("://?#@:", true), []);
-    }
-
-    #[test]
-    fn service_names_are_told_by_their_form() {
-        assert_eq!(service_of("db", "shop"), Some(("db", "shop")));
-        assert_eq!(service_of("db.data", "shop"), Some(("db", "data")));
-        assert_eq!(service_of("db.data.svc.cluster.local", "shop"), Some(("db", "data")));
-        assert_eq!(service_of("db-0.db.data.svc", "shop"), Some(("db", "data")));
-        assert_eq!(service_of("a.b.c.d", "shop"), None);
-    }
+    used.remove("");
+    used
 }

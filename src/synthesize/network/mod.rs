@@ -14,6 +14,7 @@ mod cni;
 mod mentions;
 mod narrow;
 mod observed;
+mod reach;
 mod rules;
 mod selectors;
 mod topology;
@@ -31,6 +32,7 @@ use crate::policy::set::{Documents, Policy};
 
 use super::rbac::is_label;
 use observed::{Flows, Setting, Units};
+use reach::Peers;
 use selectors::Pods;
 use topology::Topology;
 
@@ -56,17 +58,19 @@ pub fn policy(
     let pods = Pods::of(cluster, inventory, flows.pods());
     let setting = Setting { cluster, inventory, config, pods: &pods, namespaces: &namespaces };
     let mut units = observed::units(&flows, &setting);
+    let mut opened = assumed::Opened::new();
     if config.network.basis == NetworkBasis::Inferred && config.assumed {
         let topology = Topology::of(profile, config);
-        assumed::add(&mut units, &flows, &topology, &mentions::links(&topology), &setting);
+        let links = mentions::links(&topology, inventory);
+        opened = assumed::add(&mut units, &flows, &topology, &links, (&setting, findings));
     }
     narrow::drop_covered(&mut units, &setting);
     narrow::spare_refused(&mut units, &flows);
     say_generalized(identity, &units, findings);
     if config.network.cilium {
-        cilium.extend(cilium::proposals(&units, &flows, &setting));
+        cilium.extend(cilium::proposals(&units, &opened, &flows, &setting));
     }
-    cni::remarks(&units, &flows, &setting, findings);
+    cni::remarks(&units, &opened, (&flows, &setting), findings);
     let policies = write::policies(&units, &setting);
     for flow in flows.refused.iter().filter(|flow| !observed::sides(flow, &namespaces).is_empty()) {
         if decide(&policies, flow).is_allow() {
@@ -107,14 +111,30 @@ fn with_flows(profile: &Profile, config: &Config) -> BTreeSet<(String, String)> 
     namespaces
 }
 
+/// Forms that were asked for, and of what no form can be.
+fn say_not_written(config: &Config, findings: &mut Vec<Finding>) {
+    let forms = [("cilium", config.network.cilium), ("calico-staged", config.network.calico_staged)];
+    for (form, _) in forms.into_iter().filter(|(_, wanted)| *wanted) {
+        let note =
+            "it is a form of NetworkPolicies from flows, and no flow of a chosen namespace was let through: nothing is written";
+        findings.push(Finding::new(Code::FormNotWritten, format!("network.{form}"), note));
+    }
+}
+
 /// Proposals for every chosen namespace whose workloads were seen and of which no flow was; none where only flows count.
 pub fn proposals(profile: &Profile, config: &Config, findings: &mut Vec<Finding>) -> Vec<NetworkProposal> {
-    if config.network.basis != NetworkBasis::Inferred {
+    if config.network.basis == NetworkBasis::Off {
         return Vec::new();
     }
     let observed = with_flows(profile, config);
+    if observed.is_empty() {
+        say_not_written(config, findings);
+    }
+    if config.network.basis != NetworkBasis::Inferred {
+        return Vec::new();
+    }
     let topology = Topology::of(profile, config);
-    let links = mentions::links(&topology);
+    let links = mentions::links(&topology, &profile.inventory);
     let namespaces: BTreeSet<(&str, &str)> =
         topology.workloads.iter().map(|workload| (workload.cluster, workload.namespace)).collect();
     let mut proposals = Vec::new();
@@ -128,7 +148,9 @@ pub fn proposals(profile: &Profile, config: &Config, findings: &mut Vec<Finding>
             findings.push(Finding::new(Code::NameNotCarried, identity.to_string(), note));
             continue;
         }
-        let proposal = rules::proposal(cluster, namespace, &topology, &links, findings);
+        let families = blocks::every_address(blocks::own_addresses(&profile.inventory, cluster));
+        let peers = Peers { network: &config.network, families: &families };
+        let proposal = rules::proposal(cluster, namespace, &topology, &links, (&peers, findings));
         let count = proposal.policies.iter().map(|policy| policy.basis.len()).sum::<usize>();
         let note = "network policies are a proposal from declared topology: no flow was read, so clients that nothing declares, and \
                     addresses outside the cluster, are missing from it; try it in staging before enforcing it";

@@ -9,7 +9,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use super::blocks::{Kept, blocks};
+use super::blocks::{Kept, blocks, every_address, own_addresses};
 use super::selectors::{Pods, Who};
 use crate::access::flow::{End, Flow, LOWER_PORT, PodEnd, Reserved, Transport, is_served, resolve};
 use crate::access::identity::Identity;
@@ -161,19 +161,10 @@ pub(super) fn units(flows: &Flows, setting: &Setting<'_>) -> Units {
     units
 }
 
-/// The blocks that stand for every address, the family that is surely in use first.
-fn families(flows: &Flows, setting: &Setting<'_>) -> Vec<Cidr> {
-    let known = setting.inventory.addresses.keys().filter(|(cluster, _)| cluster == setting.cluster).map(|(_, address)| *address);
-    let seen = flows.granted.keys().flat_map(|flow| [&flow.client, &flow.server]).filter_map(|end| match end {
-        End::Address { address, .. } => Some(*address),
-        End::Pod(_) | End::Reserved(_) => None,
-    });
-    let addresses: Vec<IpAddr> = known.chain(seen).map(|address| address.to_canonical()).collect();
-    match (addresses.iter().any(IpAddr::is_ipv4), addresses.iter().any(IpAddr::is_ipv6)) {
-        (_, false) => vec![Cidr::ALL_V4],
-        (false, true) => vec![Cidr::ALL_V6],
-        (true, true) => vec![Cidr::ALL_V4, Cidr::ALL_V6],
-    }
+/// The blocks that stand for every address of this cluster's families.
+pub(super) fn families(flows: &Flows, setting: &Setting<'_>) -> Vec<Cidr> {
+    let seen = flows.granted.keys().chain(&flows.refused).flat_map(|flow| [&flow.client, &flow.server]);
+    every_address(own_addresses(setting.inventory, setting.cluster).chain(seen.filter_map(End::known_address)))
 }
 
 /// Pods as a peer; every pod of their namespace where they have no labels. `None` where no namespace can have that name.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::access::identity::{Identity, is_object_name};
-use crate::access::inventory::{Caller, Entrance, Place};
+use crate::access::inventory::Place;
 use crate::finding::{Code, Finding};
 use crate::policy::network::{
     Certainty, Direction, EgressRule, IngressRule, NetworkPolicy, NetworkPolicySpec, NetworkProposal, Peer, Port, ProposedPolicy,
@@ -11,12 +11,16 @@ use crate::policy::network::{
 };
 use crate::policy::rbac::ObjectMeta;
 
-use super::mentions::Links;
+use super::mentions::{Link, Links};
+use super::reach::{Anywhere, Far, Peers, Reach, reaches};
 use super::topology::{Front, Labels, Node, Topology, target_port};
 
 /// Where the cluster's name service runs, and its pods' label: so in kubeadm, EKS, GKE, AKS and kind.
 /// <https://kubernetes.io/docs/tasks/administer-cluster/dns-custom-nameservers/>
 pub(super) const DNS: (&str, &str, &str) = ("kube-system", "k8s-app", "kube-dns");
+
+/// The port of name servers. <https://www.iana.org/assignments/service-names-port-numbers/>
+pub(super) const NAMES: u16 = 53;
 
 /// The proposal of one namespace.
 pub(super) fn proposal(
@@ -24,8 +28,9 @@ pub(super) fn proposal(
     namespace: &str,
     topology: &Topology<'_>,
     links: &Links<'_>,
-    findings: &mut Vec<Finding>,
+    (peers, findings): (&Peers<'_>, &mut Vec<Finding>),
 ) -> NetworkProposal {
+    let mut anywhere = Anywhere::default();
     let mut policies = vec![default_deny(namespace), dns(namespace)];
     let here = |(_, node): &(usize, &Node<'_>)| node.cluster == cluster && node.namespace == namespace;
     for (index, node) in topology.workloads.iter().enumerate().filter(here) {
@@ -40,8 +45,9 @@ pub(super) fn proposal(
             findings.push(Finding::new(Code::NameNotCarried, about, note));
             continue;
         }
-        policies.extend(of_workload(index, node, topology, links));
+        policies.extend(of_workload(index, topology, links, (peers, &mut anywhere)));
     }
+    anywhere.say(cluster, findings);
     NetworkProposal { cluster: cluster.to_owned(), namespace: namespace.to_owned(), policies }
 }
 
@@ -61,10 +67,10 @@ pub(super) fn default_deny(namespace: &str) -> ProposedPolicy {
 fn dns(namespace: &str) -> ProposedPolicy {
     let (system, label, value) = DNS;
     let to = vec![Peer::pods(system, &Labels::from([(label.to_owned(), value.to_owned())]))];
-    let egress = vec![EgressRule { to, ports: vec![Port::number("UDP", 53), Port::number("TCP", 53)] }];
+    let egress = vec![EgressRule { to, ports: vec![Port::number("UDP", NAMES), Port::number("TCP", NAMES)] }];
     let spec = NetworkPolicySpec { policy_types: vec![Direction::Egress], egress, ..NetworkPolicySpec::default() };
     let basis = RuleBasis {
-        rule: format!("egress to {system}, pods {label}={value}, port 53"),
+        rule: format!("egress to {system}, pods {label}={value}, port {NAMES}"),
         certainty: Certainty::Assumed,
         why: "every pod resolves names; a node-local resolver or another DNS needs a rule of its own".to_owned(),
     };
@@ -92,18 +98,26 @@ impl Draft {
 }
 
 /// The policy of one workload; `None` where nothing is declared for it and the default deny says it all.
-fn of_workload(index: usize, node: &Node<'_>, topology: &Topology<'_>, links: &Links<'_>) -> Option<ProposedPolicy> {
+fn of_workload(
+    index: usize,
+    topology: &Topology<'_>,
+    links: &Links<'_>,
+    (peers, anywhere): (&Peers<'_>, &mut Anywhere),
+) -> Option<ProposedPolicy> {
+    let node = topology.workloads.get(index)?;
     let mut draft = Draft::default();
     for front in topology.services.values().filter(|front| front.nodes.contains(&index)) {
         serve(&mut draft, node, front, topology, links);
     }
-    for ((_, place), named) in links.iter().filter(|((client, _), _)| *client == index) {
+    for ((_, place), link) in links.iter().filter(|((client, _), _)| *client == index) {
         if let Some(front) = topology.services.get(*place) {
-            call(&mut draft, front, named.iter().copied().collect::<Vec<_>>().as_slice(), topology);
+            call(&mut draft, front, link, topology);
         }
     }
-    call_platform(&mut draft, node);
-    scraped(&mut draft, node);
+    for need in reaches(index, node, topology, peers) {
+        anywhere.add(node, &need);
+        reach(&mut draft, need);
+    }
     if draft.basis.is_empty() {
         return None;
     }
@@ -156,87 +170,34 @@ fn listed(ports: &[Port]) -> String {
 
 /// What may come in through one Service.
 fn serve(draft: &mut Draft, node: &Node<'_>, front: &Front<'_>, topology: &Topology<'_>, links: &Links<'_>) {
-    let service = &front.place.name;
-    if let Some(ingress) = front.ingress {
-        let ports = ports(front, &[], node);
-        if !ports.is_empty() {
-            let basis = RuleBasis {
-                rule: format!("ingress from anywhere on {}", listed(&ports)),
-                certainty: Certainty::Assumed,
-                why: format!(
-                    "Ingress {ingress} sends traffic to Service {service}; where its controller runs is not known here: narrow `from`"
-                ),
-            };
-            draft.ingress(IngressRule { from: Vec::new(), ports }, basis);
-        }
-    }
-    for entrance in &front.entrances {
-        let ports = ports(front, entrance.port.as_slice(), node);
-        if !ports.is_empty() {
-            let basis = RuleBasis {
-                rule: format!("ingress from anywhere on {}", listed(&ports)),
-                certainty: Certainty::Assumed,
-                why: entered(entrance, service),
-            };
-            draft.ingress(IngressRule { from: Vec::new(), ports }, basis);
-        }
-    }
-    for ((client, _), named) in links.iter().filter(|((_, place), _)| **place == *front.place) {
+    for ((client, _), link) in links.iter().filter(|((_, place), _)| **place == *front.place) {
         let Some(caller) = topology.workloads.get(*client).filter(|caller| can_be_peer(caller)) else { continue };
-        let ports = ports(front, &named.iter().copied().collect::<Vec<_>>(), node);
+        let ports = ports(front, &link.ports.iter().copied().collect::<Vec<_>>(), node);
         if ports.is_empty() {
             continue;
         }
         let basis = RuleBasis {
             rule: format!("ingress from {}/{} in {} on {}", caller.kind, caller.name, caller.namespace, listed(&ports)),
             certainty: Certainty::Inferred,
-            why: format!("its containers name Service {service} in {}", front.place.namespace),
+            why: link.why("the client's", front.place),
         };
         draft.ingress(IngressRule { from: vec![Peer::pods(caller.namespace, &caller.selector)], ports }, basis);
     }
 }
 
-/// Why a Service is entered from elsewhere.
-pub(super) fn entered(entrance: &Entrance, service: &str) -> String {
-    let by = &entrance.by;
-    match entrance.caller {
-        Caller::World => format!("Service {service} is open to anyone by {by}: narrow `from` to who is meant"),
-        Caller::Gateway => {
-            format!("{by} sends traffic to Service {service}; where its gateway runs is not known here: narrow `from`")
-        }
-        Caller::ApiServer => {
-            format!("the API server calls Service {service} for {by}; its address is production's: narrow `from`")
-        }
-    }
-}
-
-/// Metrics that the pod's annotations offer; by convention of Prometheus, whose pods nothing names.
-fn scraped(draft: &mut Draft, node: &Node<'_>) {
-    let annotations = &node.pod.metadata.annotations;
-    let annotation = |name: &str| annotations.get(&format!("prometheus.io/{name}")).map(String::as_str);
-    let port = annotation("port").and_then(|port| port.parse::<u16>().ok()).filter(|port| *port > 0);
-    if let (Some("true"), Some(port)) = (annotation("scrape"), port) {
-        let basis = RuleBasis {
-            rule: format!("ingress from anywhere on TCP {port}"),
-            certainty: Certainty::Assumed,
-            why: "its annotations ask to be scraped; where Prometheus runs is not known here: narrow `from`".to_owned(),
-        };
-        draft.ingress(IngressRule { from: Vec::new(), ports: vec![Port::number("TCP", port)] }, basis);
-    }
-}
-
 /// What may go out to one Service.
-fn call(draft: &mut Draft, front: &Front<'_>, named: &[i64], topology: &Topology<'_>) {
-    let Place { namespace, name, .. } = front.place;
+fn call(draft: &mut Draft, front: &Front<'_>, link: &Link, topology: &Topology<'_>) {
+    let Place { namespace, .. } = front.place;
+    let named: Vec<i64> = link.ports.iter().copied().collect();
     for server in front.nodes.iter().filter_map(|index| topology.workloads.get(*index)).filter(|server| can_be_peer(server)) {
-        let ports = ports(front, named, server);
+        let ports = ports(front, &named, server);
         if ports.is_empty() {
             continue;
         }
         let basis = RuleBasis {
             rule: format!("egress to {}/{} in {namespace} on {}", server.kind, server.name, listed(&ports)),
             certainty: Certainty::Inferred,
-            why: format!("its own containers name Service {name} in {namespace}"),
+            why: link.why("its", front.place),
         };
         draft.egress(EgressRule { to: vec![Peer::pods(namespace, &server.selector)], ports }, basis);
     }
@@ -247,22 +208,25 @@ fn can_be_peer(node: &Node<'_>) -> bool {
     !node.selector.is_empty() && !node.pod.spec.host_network
 }
 
-/// What may go out to the API server and to AWS, whose addresses are production's.
-fn call_platform(draft: &mut Draft, node: &Node<'_>) {
-    if node.calls_api_server {
-        let basis = RuleBasis {
-            rule: "egress to any address on TCP 443, TCP 6443".to_owned(),
-            certainty: Certainty::Assumed,
-            why: "its service account calls the API server, whose address is production's: narrow it with an ipBlock".to_owned(),
-        };
-        draft.egress(EgressRule { to: Vec::new(), ports: vec![Port::number("TCP", 443), Port::number("TCP", 6443)] }, basis);
-    }
-    if node.calls_aws {
-        let basis = RuleBasis {
-            rule: "egress to any address on TCP 443".to_owned(),
-            certainty: Certainty::Assumed,
-            why: "its service account has an AWS role, and AWS is reached over HTTPS: narrow it to VPC endpoints".to_owned(),
-        };
-        draft.egress(EgressRule { to: Vec::new(), ports: vec![Port::number("TCP", 443)] }, basis);
+/// A need beyond known pods.
+fn reach(draft: &mut Draft, reach: Reach) {
+    let blocks: Vec<String> =
+        reach.peers.iter().filter_map(|peer| peer.ip_block.as_ref()).map(|block| block.cidr.to_string()).collect();
+    let other = match (reach.far, reach.anywhere) {
+        (Far::Unnamed, _) => "anywhere".to_owned(),
+        (_, true) => "any address".to_owned(),
+        (_, false) => blocks.join(", "),
+    };
+    let ports = listed(&reach.ports);
+    let basis = |rule: String| RuleBasis { rule, certainty: Certainty::Assumed, why: reach.why };
+    match reach.direction {
+        Direction::Ingress => {
+            let rule = IngressRule { from: reach.peers, ports: reach.ports };
+            draft.ingress(rule, basis(format!("ingress from {other} on {ports}")));
+        }
+        Direction::Egress => {
+            let rule = EgressRule { to: reach.peers, ports: reach.ports };
+            draft.egress(rule, basis(format!("egress to {other} on {ports}")));
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! A block of addresses, as an `ipBlock` names it.
+//! A block of addresses, as an `ipBlock` and settings name it.
 //! <https://kubernetes.io/docs/concepts/services-networking/network-policies/#behavior-of-to-and-from-selectors>
 
 use std::fmt;
