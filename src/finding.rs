@@ -136,6 +136,12 @@ codes! {
     AnyAddress = "any-address", Warning;
     /// A further form of NetworkPolicies was asked for, and there is no policy from flows that it could be of.
     FormNotWritten = "form-not-written", Warning;
+    /// Pods whose labels are not those of the owner that they name.
+    FlowLabelsDiffer = "flow-labels-differ", Warning;
+    /// Flow logs cover a part of the time only that the audit log covers.
+    FlowsShort = "flows-short", Warning;
+    /// Workloads of a namespace with enforceable policies of which no flow was seen.
+    WorkloadWithoutFlows = "workload-without-flows", Warning;
     /// The same id with other content: an id can be chosen by a client.
     DuplicateId = "duplicate-id", Warning;
     /// Records were rejected.

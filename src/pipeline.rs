@@ -14,7 +14,7 @@ use crate::access::survey::Survey;
 use crate::aggregate::{self, Aggregator, ProfileError};
 use crate::artifact::Artifact;
 use crate::catalog::{Catalog, data_events};
-use crate::config::Config;
+use crate::config::{Config, NetworkBasis};
 use crate::finding::{self, Code, Finding};
 use crate::ingest::{self, IngestError, Input, InputKind, Reading};
 use crate::load::{self, LoadError};
@@ -234,6 +234,9 @@ pub fn artifacts(
 #[must_use]
 pub fn holes(profile: &Profile, source: &Source<'_>) -> Vec<Finding> {
     let mut holes = with_expected(profile, source.config, source.catalog, |expected| profile.coverage.holes(expected));
+    if source.config.network.basis != NetworkBasis::Off {
+        holes.extend(flow::without_flows(profile, &|identity| source.config.left_out(identity).is_none()));
+    }
     if profile.ledger.observed == 0 {
         let note = "no record is an observed request, so nothing can be written or judged: name another input, or widen `--since` and `--until`";
         holes.push(Finding::new(Code::NothingObserved, "the log", note));

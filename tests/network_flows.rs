@@ -287,10 +287,17 @@ fn a_refused_address_is_left_out_of_every_address() {
     assert!(spared.verdict.restraint.leaks.is_empty(), "{:#?}", spared.verdict.restraint);
     let (text, _) = network(&spared);
     assert!(text.contains(r#""cidr":"0.0.0.0/0","except":["203.0.113.66/32"]"#), "{text}");
-    // A word may stand for the address that was refused: nothing observed is denied, and the doubt is told.
-    let worded = plan_of(&[labelled(3, ("shop/web", web), ("reserved:remote-node", &[]), 443, "FORWARDED"), refused]);
+    // So are they where a word stands for some address; but a private one may be what the word stands for: nothing observed is denied,
+    // and the doubt is told.
+    let word = labelled(3, ("shop/web", web), ("reserved:remote-node", &[]), 443, "FORWARDED");
+    let worded = plan_of(&[word.clone(), refused]);
     clean(&worded);
+    assert!(worded.verdict.restraint.leaks.is_empty(), "{:#?}", worded.verdict.restraint);
     let (text, _) = network(&worded);
+    assert!(text.contains(r#""cidr":"0.0.0.0/0","except":["203.0.113.66/32"]"#), "{text}");
+    let doubtful = plan_of(&[word, labelled(1, ("shop/web", web), ("10.7.7.7", &[]), 443, "DROPPED")]);
+    clean(&doubtful);
+    let (text, _) = network(&doubtful);
     assert!(text.contains("0.0.0.0/0") && !text.contains("except"), "{text}");
-    assert!(worded.findings.iter().any(|finding| finding.code == Code::RefusedFlowAllowed), "{:#?}", worded.findings);
+    assert!(doubtful.findings.iter().any(|finding| finding.code == Code::RefusedFlowAllowed), "{:#?}", doubtful.findings);
 }

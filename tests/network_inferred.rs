@@ -7,7 +7,7 @@ mod harness;
 use std::fs;
 
 use serde_json::{Value, json};
-use tightfit::access::flow::{End, Flow, PodEnd, Transport, is_stable_label};
+use tightfit::access::flow::{End, Flow, PodEnd, Point, Transport, is_stable_label};
 use tightfit::access::pod::Workload;
 use tightfit::policy::network::{Direction, NetworkPolicy, Port, PortRef, decide};
 
@@ -100,7 +100,8 @@ fn at_least_what_cluster_topology_analyzer_expects_is_let_through() {
         for client in &ends {
             for server in ends.iter().filter(|server| *server != client && server.pod().is_some()) {
                 for (transport, port) in ports(&expected) {
-                    let flow = Flow { client: client.clone(), server: server.clone(), transport, port, hour: None };
+                    let flow =
+                        Flow { client: client.clone(), server: server.clone(), transport, port, hour: None, point: Point::Whole };
                     if decide(&expected, &flow).is_allow() {
                         wanted += 1;
                         if !decide(&ours, &flow).is_allow() {

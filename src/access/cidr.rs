@@ -7,6 +7,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::access::flow::is_private;
+
 /// Addresses that begin with the same bits. What stands behind the prefix is kept as written and means nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Cidr {
@@ -54,6 +56,12 @@ impl Cidr {
     #[must_use]
     pub const fn is_everything(&self) -> bool {
         self.prefix == 0
+    }
+
+    /// Whether it is a single address that no private network has.
+    #[must_use]
+    pub fn is_public_host(&self) -> bool {
+        self.prefix == bits(self.address) && !is_private(self.address)
     }
 
     /// Whether an address is in it. An IPv4 address inside of IPv6 is the IPv4 address.

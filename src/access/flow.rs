@@ -15,11 +15,15 @@ use serde::{Deserialize, Serialize};
 
 use super::pod::Workload;
 
+mod passage;
 mod remarks;
 mod resolve;
+mod unseen;
 
+pub use passage::{Passage, Passages};
 pub use remarks::remarks;
 pub use resolve::{Unresolved, is_private, is_served, is_unknown_private, resolve};
+pub use unseen::without_flows;
 
 /// The rule behind a flow of which nothing but its ports says who opened it: clients are given ports from 32768 up, and only
 /// servers have those below 1024. <https://docs.kernel.org/networking/ip-sysctl.html#ip-variables>
@@ -73,6 +77,28 @@ pub struct Flow {
     /// The hour in which it was seen, in hours since 1970, where an end is known by its address alone and the inventory has to say
     /// whose it was; `None` where both ends are named.
     pub hour: Option<i64>,
+    /// Where the record stood, as far as what it says of the outcome depends on it.
+    #[serde(default, skip_serializing_if = "Point::is_whole")]
+    pub point: Point,
+}
+
+/// Where a record of a flow was made. An interface that lets a flow out does not know what becomes of it at the other end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Point {
+    /// Where the outcome is the connection's: at its server, of an answer, or where the network knows both ends.
+    #[default]
+    Whole,
+    /// At the client's interface.
+    Client,
+    /// At the interface of one of the ends, and the record does not say of which.
+    Either,
+}
+
+impl Point {
+    fn is_whole(&self) -> bool {
+        *self == Point::Whole
+    }
 }
 
 /// One end of a flow.
@@ -220,6 +246,10 @@ impl fmt::Display for End {
             },
             End::Pod(pod) => match &pod.workload {
                 Some(workload) => write!(f, "{workload} in {}", pod.namespace),
+                None if pod.pod.is_empty() => {
+                    let labels: Vec<String> = pod.labels.iter().map(|(name, value)| format!("{name}={value}")).collect();
+                    write!(f, "pods with {} in {}", labels.join(","), pod.namespace)
+                }
                 None => write!(f, "Pod/{} in {}", pod.pod, pod.namespace),
             },
             End::Reserved(Reserved::Host) => f.write_str("its node"),

@@ -12,6 +12,10 @@ use serde::{Deserialize, Serialize};
 use super::identity::Identity;
 use super::mention::{CONFIG_HOSTS_MAX, ConfigHost};
 use super::pod::{Pod, PodBasis, Workload};
+use wire::addresses;
+pub(super) use wire::pairs;
+
+mod wire;
 
 /// How many long-lived keys are kept by identity: IAM allows two at a time, a recording may see them rotated.
 pub const ACCESS_KEYS_MAX: usize = 8;
@@ -106,6 +110,13 @@ pub enum Fact {
         place: Place,
         /// What owns it in the end.
         workload: Workload,
+    },
+    /// A pod with an owner bears these labels, those that replicas and rollouts change left out.
+    PodLabels {
+        /// The pod.
+        place: Place,
+        /// Its labels.
+        labels: BTreeMap<String, String>,
     },
     /// A cron job and when it is due.
     Schedule {
@@ -252,6 +263,9 @@ pub struct Inventory {
     /// Pods and what owns them; a name that was used again keeps the first owner in order.
     #[serde(default, with = "pairs")]
     pub pod_owners: BTreeMap<Place, BTreeSet<Workload>>,
+    /// Pods with an owner and the labels that they bear; of several sets the greatest in order.
+    #[serde(default, with = "pairs")]
+    pub pod_labels: BTreeMap<Place, BTreeMap<String, String>>,
     /// Cron jobs that are not suspended, and when they are due; of several schedules the first in order.
     #[serde(default, with = "pairs")]
     pub schedules: BTreeMap<Place, String>,
@@ -297,6 +311,9 @@ impl Inventory {
             }
             Fact::PodOwner { place, workload } => {
                 self.pod_owners.entry(place.clone()).or_default().insert(workload.clone());
+            }
+            Fact::PodLabels { place, labels } => {
+                keep_greatest(&mut self.pod_labels, place.clone(), labels.clone(), Clone::clone);
             }
             Fact::Schedule { place, schedule } => {
                 keep_greatest(&mut self.schedules, place.clone(), schedule.clone(), |text| std::cmp::Reverse(text.clone()));
@@ -400,9 +417,6 @@ impl Inventory {
             .access_keys
             .iter()
             .flat_map(|(identity, keys)| keys.iter().map(|key| Fact::AccessKey { identity: identity.clone(), key: key.clone() }));
-        let owners = self.pod_owners.iter().flat_map(|(place, workloads)| {
-            workloads.iter().map(|workload| Fact::PodOwner { place: place.clone(), workload: workload.clone() })
-        });
         let violations = self.pod_violations.iter().flat_map(|((cluster, namespace), violations)| {
             violations.iter().map(|violation| Fact::PodViolation {
                 cluster: cluster.clone(),
@@ -415,7 +429,7 @@ impl Inventory {
             .chain(ingresses)
             .chain(namespaces)
             .chain(violations)
-            .chain(owners)
+            .chain(self.pods())
             .chain(schedules)
             .chain(self.held_addresses());
         kubernetes.chain(config_maps).chain(entrances).chain(roles).chain(keys).chain(aliases)
@@ -436,6 +450,14 @@ impl Inventory {
         })
     }
 
+    fn pods(&self) -> impl Iterator<Item = Fact> {
+        let owners = self.pod_owners.iter().flat_map(|(place, workloads)| {
+            workloads.iter().map(|workload| Fact::PodOwner { place: place.clone(), workload: workload.clone() })
+        });
+        let labels = self.pod_labels.iter();
+        owners.chain(labels.map(|(place, labels)| Fact::PodLabels { place: place.clone(), labels: labels.clone() }))
+    }
+
     /// Takes in another inventory.
     pub fn merge(&mut self, other: &Inventory) {
         for fact in other.facts() {
@@ -454,45 +476,5 @@ fn keep_greatest<K: Ord, V, R: Ord>(map: &mut BTreeMap<K, V>, key: K, value: V, 
                 kept.insert(value);
             }
         }
-    }
-}
-
-/// The addresses travel as a list of (cluster, address, list of (holder, held)).
-mod addresses {
-    use super::{BTreeMap, Held, Holder, IpAddr};
-    use serde::{Deserialize, Deserializer, Serializer};
-
-    type Addresses = BTreeMap<(String, IpAddr), BTreeMap<Holder, Held>>;
-
-    pub(super) fn serialize<S: Serializer>(addresses: &Addresses, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(addresses.iter().map(|(key, holders)| (key, holders.iter().collect::<Vec<_>>())))
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Addresses, D::Error> {
-        let listed = Vec::<((String, IpAddr), Vec<(Holder, Held)>)>::deserialize(deserializer)?;
-        Ok(listed.into_iter().map(|(key, holders)| (key, holders.into_iter().collect())).collect())
-    }
-}
-
-/// Maps whose keys are no texts travel as lists of pairs.
-pub(super) mod pairs {
-    use std::collections::BTreeMap;
-
-    use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-    pub(in crate::access) fn serialize<K: Serialize, V: Serialize, S: Serializer>(
-        map: &BTreeMap<K, V>,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(map)
-    }
-
-    pub(in crate::access) fn deserialize<'de, K, V, D>(deserializer: D) -> Result<BTreeMap<K, V>, D::Error>
-    where
-        K: Deserialize<'de> + Ord,
-        V: Deserialize<'de>,
-        D: Deserializer<'de>,
-    {
-        Ok(Vec::<(K, V)>::deserialize(deserializer)?.into_iter().collect())
     }
 }

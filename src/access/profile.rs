@@ -11,6 +11,7 @@ use super::aws::Context;
 use super::coverage::Coverage;
 use super::days::Days;
 use super::evidence::Evidence;
+use super::flow::Flow;
 use super::identity::Identity;
 use super::inventory::Inventory;
 use super::ledger::Ledger;
@@ -178,6 +179,18 @@ pub struct IdentityProfile {
     pub groups: BTreeSet<String>,
     /// What it asked for.
     pub requests: BTreeMap<RequestKey, Seen>,
+}
+
+impl IdentityProfile {
+    /// What was seen of connections, as the records name their ends.
+    #[must_use]
+    pub fn flows(&self) -> Vec<(&Flow, &Seen)> {
+        let flows = self.requests.iter().filter_map(|(key, seen)| match key {
+            RequestKey::Flow(flow) => Some((&**flow, seen)),
+            RequestKey::Aws(_) | RequestKey::Kube(_) | RequestKey::Pod(_) => None,
+        });
+        flows.collect()
+    }
 }
 
 /// Everything seen.

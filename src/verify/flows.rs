@@ -6,7 +6,7 @@ use indexmap::IndexMap;
 
 use super::Replay;
 use crate::access::evidence::{EventRef, Evidence};
-use crate::access::flow::{Flow, resolve};
+use crate::access::flow::{Flow, Passage, Passages, resolve};
 use crate::access::identity::{Home, Identity};
 use crate::access::inventory::Inventory;
 use crate::access::observation::Outcome;
@@ -14,10 +14,13 @@ use crate::access::request::Request;
 use crate::policy::network;
 use crate::policy::set::Documents;
 
+type Outcomes = BTreeMap<Outcome, (u64, Evidence)>;
+type Seen = IndexMap<(Identity, Flow), Outcomes>;
+
 /// Distinct flows, by the network that they passed.
 #[derive(Debug, Default)]
 pub(super) struct Flows {
-    seen: IndexMap<(Identity, Flow), BTreeMap<Outcome, (u64, Evidence)>>,
+    seen: Seen,
 }
 
 impl Flows {
@@ -42,7 +45,9 @@ impl Replay<'_> {
     pub fn resolve(&mut self, inventory: &Inventory) {
         let mut silent: BTreeMap<(Identity, Flow), u64> = BTreeMap::new();
         let mut answered: BTreeSet<(Identity, Flow)> = BTreeSet::new();
-        for ((identity, flow), outcomes) in std::mem::take(&mut self.flows).seen {
+        let mut seen = std::mem::take(&mut self.flows).seen;
+        self.settle(&mut seen);
+        for ((identity, flow), outcomes) in seen {
             let Home::Cluster(cluster) = &identity.home else { continue };
             let Ok(resolved) = resolve(&flow, cluster, inventory) else {
                 let count = outcomes.values().fold(0_u64, |sum, (count, _)| sum.saturating_add(*count));
@@ -69,5 +74,31 @@ impl Replay<'_> {
         }
         let silent = silent.into_iter().filter(|(key, _)| !answered.contains(key));
         self.undecided = silent.fold(self.undecided, |sum, (_, count)| sum.saturating_add(count));
+    }
+    /// What an interface let out and the server's end rejected was refused, whatever the first record says; where it cannot be told whether
+    /// that is so, it is undecided.
+    fn settle(&mut self, seen: &mut Seen) {
+        let has = |outcomes: &Outcomes, outcome| outcomes.contains_key(&outcome);
+        let networks: BTreeSet<Identity> = seen.keys().map(|(identity, _)| identity.clone()).collect();
+        let mut passages = Vec::new();
+        for network in &networks {
+            let own = seen.iter().filter(|((identity, _), _)| identity == network);
+            let told =
+                own.clone().map(|((_, flow), outcomes)| (flow, has(outcomes, Outcome::Allowed), has(outcomes, Outcome::Refused)));
+            let all = Passages::of(told);
+            let passed = own.filter(|(_, outcomes)| has(outcomes, Outcome::Allowed));
+            passages.extend(passed.map(|(key, _)| (key.clone(), all.of_allowed(&key.1))));
+        }
+        for (key, passage) in passages.into_iter().filter(|(_, passage)| *passage != Passage::Made) {
+            let Some(outcomes) = seen.get_mut(&key) else { continue };
+            let Some((count, evidence)) = outcomes.remove(&Outcome::Allowed) else { continue };
+            if passage == Passage::Untold {
+                self.undecided = self.undecided.saturating_add(count);
+                continue;
+            }
+            let (counted, kept) = outcomes.entry(Outcome::Refused).or_default();
+            *counted = counted.saturating_add(count);
+            kept.merge(&evidence);
+        }
     }
 }

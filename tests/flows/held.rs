@@ -1,7 +1,7 @@
 //! Whose an address is: only what the API server itself says counts, and only until it is given back.
 
 use serde_json::{Value, json};
-use tightfit::access::flow::{End, Flow, Transport, Unresolved, resolve};
+use tightfit::access::flow::{End, Flow, Point, Transport, Unresolved, resolve};
 use tightfit::access::inventory::{Holder, Inventory};
 
 use crate::read::profile;
@@ -34,6 +34,7 @@ fn client(inventory: &Inventory, at: i64) -> Result<Vec<Flow>, Unresolved> {
         transport: Transport::Tcp,
         port: 443,
         hour: Some((START + at).div_euclid(3600)),
+        point: Point::Whole,
     };
     resolve(&flow, "cluster", inventory)
 }

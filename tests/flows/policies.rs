@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use tightfit::access::flow::{End, Flow, Reserved};
+use tightfit::access::flow::{End, Flow, Point, Reserved};
 use tightfit::access::identity::{Identity, Name};
 use tightfit::catalog::Catalog;
 use tightfit::config::UncheckedConfig;
@@ -105,8 +105,14 @@ fn nothing_that_did_not_happen_is_let_through() {
                 continue;
             }
             for (transport, port) in &ports {
-                let flow =
-                    Flow { client: client.clone(), server: server.clone(), transport: *transport, port: *port, hour: None };
+                let flow = Flow {
+                    client: client.clone(),
+                    server: server.clone(),
+                    transport: *transport,
+                    port: *port,
+                    hour: None,
+                    point: Point::Whole,
+                };
                 asked += 1;
                 if decide(policies, &flow).is_allow() && !made.contains(&flow) {
                     open.insert(flow);

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use serde_json::{Value, json};
-use tightfit::access::flow::{End, Flow};
+use tightfit::access::flow::{End, Flow, Point};
 use tightfit::policy::network::decide;
 
 use super::cluster::{Cluster, transport};
@@ -191,7 +191,7 @@ pub(super) fn compare(
             }
             for (protocol, port) in probes {
                 let (client, server) = (client.clone(), server.clone());
-                let flow = Flow { client, server, transport: transport(protocol), port: *port, hour: None };
+                let flow = Flow { client, server, transport: transport(protocol), port: *port, hour: None, point: Point::Whole };
                 let decision = decide(&cluster.policies, &flow);
                 let theirs = answer.allows(src, dst, protocol, *port);
                 cases += 1;

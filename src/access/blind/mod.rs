@@ -1,6 +1,7 @@
 //! What a recording could not have shown, as findings: a verdict over such a recording is incomplete.
 
 mod audit;
+mod flows;
 mod trail;
 mod used;
 
@@ -68,10 +69,7 @@ impl Coverage {
         }
         holes.extend(self.response_missing.keys().filter_map(|cluster| self.unanswered(cluster)));
         for (cluster, flows) in &self.flows {
-            for (source, count) in &flows.lost {
-                let note = format!("the {source} flow log says that it lost records: connections may be missing; record longer");
-                holes.push(Finding::new(Code::FlowsLost, format!("cluster {cluster}"), note).counted(*count));
-            }
+            flows::holes(cluster, flows, self.audits.get(cluster), &mut holes);
         }
         self.window_hole(expected.days_min, &mut holes);
         holes

@@ -14,14 +14,16 @@
 //! - Every namespace has the label `kubernetes.io/metadata.name`.
 //!   <https://kubernetes.io/docs/reference/labels-annotations-taints/#kubernetes-io-metadata-name>
 //! - A pod's name begins with its owner's; the name alone proves an owner only where the inventory holds that owner.
+//! - Policies select a pod by the labels that it bears. One that bears other naming labels than its owner's pods stands for itself,
+//!   whatever it says of its owner.
 //!
 //! Invariant: pure, and total: the same flow and inventory give the same answer, and what is not known is said, never guessed.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use super::{End, Flow, NamedPort, PodEnd, Reserved, Transport};
-use crate::access::inventory::{Held, Holder, Inventory, Place, ServicePort};
+use super::{End, Flow, NamedPort, PodEnd, Point, Reserved, Transport};
+use crate::access::inventory::{Held, Holder, Inventory, Place, ServicePort, WorkloadSeen};
 use crate::access::pod::{Pod, Workload};
 use crate::access::shape::kube_stem;
 
@@ -33,6 +35,10 @@ const HOUR_SECONDS: i64 = 3600;
 
 /// Ports at which an API server listens where nothing else is known of it.
 const APISERVER_PORTS: [u16; 2] = [443, 6443];
+
+/// The labels by which pods are told apart. <https://kubernetes.io/docs/concepts/overview/working-with-objects/common-labels/>
+const NAMING_LABELS: [&str; 5] =
+    ["app.kubernetes.io/name", "app.kubernetes.io/instance", "app.kubernetes.io/component", "app", "k8s-app"];
 
 /// Why a flow's ends cannot be told. The texts name the end; hostile text.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -46,7 +52,7 @@ pub enum Unresolved {
 }
 
 /// The flow with both ends resolved: several where it went to a Service's address with several workloads behind it.
-/// In each result `hour` is `None`, and an [`End::Address`] belongs to nothing of the cluster that the inventory knows.
+/// In each result `hour` is `None`, `point` is [`Point::Whole`], and an [`End::Address`] belongs to nothing of the cluster that the inventory knows.
 ///
 /// # Errors
 /// When an end is one of the cluster's but its owner cannot be told.
@@ -60,6 +66,7 @@ pub fn resolve(flow: &Flow, cluster: &str, inventory: &Inventory) -> Result<Vec<
         transport: flow.transport,
         port,
         hour: None,
+        point: Point::Whole,
     });
     Ok(resolved.collect())
 }
@@ -89,9 +96,9 @@ pub fn is_served(flow: &Flow, cluster: &str, inventory: &Inventory) -> bool {
     let scene = Scene { cluster, inventory };
     let Some(pod) = scene.template(&server.namespace, workload) else { return false };
     let declared = container_ports(pod).any(|(_, transport, port)| (transport, port) == (flow.transport, flow.port));
-    let services = inventory.services.iter().filter(|(place, (selector, _))| {
-        place.cluster == cluster && place.namespace == server.namespace && selects(selector, pod)
-    });
+    let services = inventory.services.range(scene.place(&server.namespace, "")..);
+    let services = services.take_while(|(place, _)| scene.is_in(place, &server.namespace));
+    let services = services.filter(|(_, (selector, _))| selects(selector, pod));
     let mut targets = services.flat_map(|(_, (_, ports))| ports);
     declared || targets.any(|port| transport_of(port) == Some(flow.transport) && target(port, pod) == Some(flow.port))
 }
@@ -204,9 +211,7 @@ impl Scene<'_> {
         let (selector, ports) = service.ok_or_else(|| unknown("it was never seen whole"))?;
         let same = |own: &&ServicePort| own.port == i64::from(port) && transport_of(own) == Some(transport);
         let own = ports.iter().find(same).ok_or_else(|| unknown("it has no such port"))?;
-        let workloads = self.inventory.workloads.iter().filter(|((place, _), seen)| {
-            place.cluster == self.cluster && place.namespace == namespace && selects(selector, &seen.pod)
-        });
+        let workloads = self.workloads(namespace).filter(|(_, seen)| selects(selector, &seen.pod));
         let mut found = BTreeSet::new();
         for ((place, kind), seen) in workloads {
             let port = target(own, &seen.pod).ok_or_else(|| unknown("a pod behind it does not declare the named port"))?;
@@ -219,15 +224,17 @@ impl Scene<'_> {
     /// A pod with its owner, and what the inventory knows of that.
     fn pod(&self, end: &PodEnd) -> Result<End, Unresolved> {
         if let Some(workload) = &end.workload {
-            return Ok(self.known(&end.namespace, workload.clone(), end.clone()));
+            return Ok(self.owned(workload.clone(), end));
         }
-        let key = Place { cluster: self.cluster.to_owned(), namespace: end.namespace.clone(), name: end.pod.clone() };
+        let key = self.place(&end.namespace, &end.pod);
+        let borne = self.inventory.pod_labels.get(&key).filter(|_| end.labels.is_empty());
+        let end = &PodEnd { labels: borne.unwrap_or(&end.labels).clone(), ..end.clone() };
         let owners = self.inventory.pod_owners.get(&key).cloned().unwrap_or_default();
         let owners = if owners.is_empty() { self.by_name(end) } else { owners };
         let owners = if owners.is_empty() { self.by_labels(end) } else { owners };
         let named = || format!("Pod/{} in {}", end.pod, end.namespace);
         match (owners.len(), owners.into_iter().next()) {
-            (1, Some(workload)) => Ok(self.known(&end.namespace, workload, end.clone())),
+            (1, Some(workload)) => Ok(self.owned(workload, end)),
             (0, _) if end.labels.is_empty() => Err(Unresolved::OwnerUnknown(named())),
             // Labels are what policies select by: they do without an owner.
             (0, _) => Ok(self.labelled(&end.namespace, end.clone())),
@@ -244,27 +251,26 @@ impl Scene<'_> {
         };
         let aggregated = end.pod.ends_with('*');
         let rest_is = |pod: &str| pod.strip_prefix(stem).is_some_and(|rest| !rest.is_empty() && !rest.contains('-'));
-        let siblings =
-            self.inventory.pod_owners.iter().filter(|(pod, _)| {
-                aggregated && pod.cluster == self.cluster && pod.namespace == end.namespace && rest_is(&pod.name)
-            });
+        let named = self.inventory.pod_owners.range(self.place(&end.namespace, stem)..).take_while(|_| aggregated);
+        let named = named.take_while(|(pod, _)| self.is_in(pod, &end.namespace) && pod.name.starts_with(stem));
+        let siblings = named.filter(|(pod, _)| rest_is(&pod.name));
         let mut owners: BTreeSet<Workload> = siblings.flat_map(|(_, owners)| owners.iter().cloned()).collect();
         if !owners.is_empty() {
             return owners;
         }
         let (front, ordinal) = (stem.trim_end_matches('-'), end.pod.strip_prefix(stem).unwrap_or_default());
         let is_ordinal = !ordinal.is_empty() && ordinal.bytes().all(|byte| byte.is_ascii_digit());
-        for (place, kind) in self.inventory.workloads.keys() {
-            if place.cluster != self.cluster || place.namespace != end.namespace {
-                continue;
-            }
+        // A pod is named after its owner, or after its owner's revision.
+        let unrevised = front.rsplit_once('-').map_or(front, |(name, _)| name);
+        let names = BTreeSet::from([end.pod.as_str(), front, unrevised]);
+        for ((place, kind), seen) in names.into_iter().flat_map(|name| self.workloads_named(&end.namespace, name)) {
             let fits = match kind.as_str() {
                 "Pod" => place.name == end.pod,
                 "StatefulSet" => (aggregated || is_ordinal) && place.name == front,
                 "Deployment" | "CronJob" => (aggregated || generated) && is_revision(front, &place.name, kind == "CronJob"),
                 _ => (aggregated || generated) && place.name == front,
             };
-            if fits {
+            if fits && bears_labels_of(end, &seen.pod) {
                 owners.insert(Workload { kind: kind.clone(), name: place.name.clone() });
             }
         }
@@ -273,11 +279,32 @@ impl Scene<'_> {
 
     /// Workloads of the inventory whose pods carry exactly these labels.
     fn by_labels(&self, end: &PodEnd) -> BTreeSet<Workload> {
-        let same = self.inventory.workloads.iter().filter(|((place, _), seen)| {
+        let same = self.workloads(&end.namespace).filter(|(_, seen)| {
             let labels = &seen.pod.metadata.labels;
-            place.cluster == self.cluster && place.namespace == end.namespace && !labels.is_empty() && *labels == end.labels
+            !labels.is_empty() && *labels == end.labels
         });
         same.map(|((place, kind), _)| Workload { kind: kind.clone(), name: place.name.clone() }).collect()
+    }
+
+    /// The workloads of a namespace.
+    fn workloads<'s>(&'s self, namespace: &'s str) -> impl Iterator<Item = (&'s (Place, String), &'s WorkloadSeen)> {
+        let from = (self.place(namespace, ""), String::new());
+        self.inventory.workloads.range(from..).take_while(move |((place, _), _)| self.is_in(place, namespace))
+    }
+
+    /// The workloads of one name.
+    fn workloads_named<'s>(
+        &'s self,
+        namespace: &'s str,
+        name: &'s str,
+    ) -> impl Iterator<Item = (&'s (Place, String), &'s WorkloadSeen)> {
+        let from = (self.place(namespace, name), String::new());
+        let named = self.inventory.workloads.range(from..);
+        named.take_while(move |((place, _), _)| self.is_in(place, namespace) && place.name == name)
+    }
+
+    fn is_in(&self, place: &Place, namespace: &str) -> bool {
+        place.cluster == self.cluster && place.namespace == namespace
     }
 
     fn place(&self, namespace: &str, name: &str) -> Place {
@@ -289,11 +316,23 @@ impl Scene<'_> {
         self.inventory.workloads.get(&key).map(|seen| &seen.pod)
     }
 
+    /// A pod whose owner something names: as one of that owner's where its labels do not gainsay it, else by its own labels.
+    fn owned(&self, workload: Workload, end: &PodEnd) -> End {
+        let fits = self.template(&end.namespace, &workload).is_none_or(|pod| bears_labels_of(end, pod));
+        if fits {
+            self.known(&end.namespace, workload, end.clone())
+        } else {
+            self.labelled(&end.namespace, PodEnd { workload: None, ..end.clone() })
+        }
+    }
+
     fn known(&self, namespace: &str, workload: Workload, end: PodEnd) -> End {
         let mut end = PodEnd { namespace: namespace.to_owned(), pod: String::new(), ..end };
         if let Some(pod) = self.template(namespace, &workload) {
-            end.labels.clone_from(&pod.metadata.labels);
-            end.labels.retain(|name, _| super::is_stable_label(name));
+            let shared = pod.metadata.labels.iter().filter(|(name, _)| super::is_stable_label(name));
+            let mut labels: super::Labels = shared.map(|(name, value)| (name.clone(), value.clone())).collect();
+            labels.append(&mut end.labels);
+            end.labels = labels;
             end.host_network = pod.spec.host_network;
             let named = container_ports(pod).filter(|(name, _, _)| !name.is_empty());
             end.ports = named.map(|(name, transport, port)| NamedPort { name: name.to_owned(), transport, port }).collect();
@@ -310,6 +349,16 @@ impl Scene<'_> {
         end.namespace_labels.insert(NAMESPACE_NAME.to_owned(), namespace.to_owned());
         End::Pod(Box::new(end))
     }
+}
+
+/// Whether nothing that a pod bears speaks against its being one of a workload's: each naming label of those, or where they have none
+/// each label, is its own too. One that the record leaves out says nothing: networks keep only some labels.
+fn bears_labels_of(end: &PodEnd, pod: &Pod) -> bool {
+    let stable = |name: &&String| super::is_stable_label(name);
+    let naming = pod.metadata.labels.keys().filter(|name| NAMING_LABELS.contains(&name.as_str()));
+    let asked: Vec<&String> = naming.collect();
+    let asked = if asked.is_empty() { pod.metadata.labels.keys().filter(stable).collect() } else { asked };
+    asked.into_iter().all(|name| end.labels.get(name).is_none_or(|value| pod.metadata.labels.get(name) == Some(value)))
 }
 
 /// Whether `front` is the owner's name and the revision's hash (a Deployment's ReplicaSet) or minute (a CronJob's Job).

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::body::{self, controller_kind, is_dry_run, is_pods, namespace_of, pod_of, template_of};
 use super::event::Event;
+use crate::access::flow::is_stable_label;
 use crate::access::inventory::{Fact, Place, ServicePort};
 use crate::access::kube::KubeResource;
 use crate::access::mention::config_hosts;
@@ -113,6 +114,7 @@ pub(super) fn standing(cluster: &str, resource: &KubeResource, object: &Value, t
 fn shown(scene: &Scene<'_>, objects: &[Value]) -> Vec<Fact> {
     let mut facts: Vec<Fact> = objects.iter().filter_map(|object| fact(scene, object)).collect();
     facts.extend(objects.iter().filter_map(|object| pod_owner(scene, object).or_else(|| schedule(scene, object))));
+    facts.extend(objects.iter().filter_map(|object| pod_labels(scene, object)));
     facts.extend(objects.iter().flat_map(|object| addresses::of(scene, object)));
     facts.extend(objects.iter().flat_map(|object| entrances::of(scene, object)));
     facts.sort();
@@ -171,6 +173,14 @@ fn fact(scene: &Scene<'_>, object: &Value) -> Option<Fact> {
 fn pod_owner(scene: &Scene<'_>, object: &Value) -> Option<Fact> {
     let (workload, _) = is_pods(scene.resource).then(|| pod_of(object, scene.resource)).flatten()?;
     Some(Fact::PodOwner { place: place(scene, object)?, workload })
+}
+
+/// What a pod bears that something owns: what it says of its owner need not be true, and policies select by labels.
+fn pod_labels(scene: &Scene<'_>, object: &Value) -> Option<Fact> {
+    let (workload, pod) = is_pods(scene.resource).then(|| pod_of(object, scene.resource)).flatten()?;
+    let mut labels = pod.metadata.labels;
+    labels.retain(|name, _| is_stable_label(name));
+    (workload.kind != "Pod" && !labels.is_empty()).then_some(Fact::PodLabels { place: place(scene, object)?, labels })
 }
 
 /// When a cron job is due; nothing for one that is suspended.

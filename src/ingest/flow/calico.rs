@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::field;
 use super::{Connection, Told, Why, not_carried};
-use crate::access::flow::{End, PodEnd, Reserved};
+use crate::access::flow::{End, PodEnd, Point, Reserved};
 use crate::access::observation::{Basis, Outcome, Skip};
 use crate::ingest::members::Members;
 
@@ -54,7 +54,7 @@ fn connection(flow: &Members<'_>, key: &Members<'_>) -> Result<Connection, Why> 
         ("deny", _) => Outcome::Refused,
         _ => Outcome::Unknown,
     };
-    Ok(Connection { client, server, transport, port, basis: Basis::Stated, outcome })
+    Ok(Connection { client, server, transport, port, basis: Basis::Stated, outcome, point: Point::Whole })
 }
 
 /// A word of a list, by name or by the number that encoders of Go's structures write; empty where it is unspecified.

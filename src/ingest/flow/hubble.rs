@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::field;
 use super::{Connection, Heading, Told, Why, not_carried, orient};
-use crate::access::flow::{End, PodEnd, Reserved, Transport};
+use crate::access::flow::{End, PodEnd, Point, Reserved, Transport};
 use crate::access::observation::{Basis, Outcome, Skip};
 use crate::access::pod::Workload;
 use crate::ingest::members::Members;
@@ -81,7 +81,7 @@ fn connection(flow: &Members<'_>) -> Result<Connection, Why> {
     let to_pod = destination.pod().is_some();
     let (client, server, port, basis) = orient((source, ports.0), (destination, ports.1), transport, heading)?;
     let outcome = outcome(flow, &verdict, to_pod && basis == Basis::Stated)?;
-    Ok(Connection { client, server, transport, port, basis, outcome })
+    Ok(Connection { client, server, transport, port, basis, outcome, point: Point::Whole })
 }
 
 /// The protocol, the ports of both ends, and what TCP's flags say.

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::field;
 use super::{Connection, Heading, Told, Why, orient};
-use crate::access::flow::{End, PodEnd, Transport};
+use crate::access::flow::{End, PodEnd, Point, Transport};
 use crate::access::observation::{Outcome, Skip};
 use crate::access::pod::Workload;
 use crate::ingest::members::Members;
@@ -34,7 +34,7 @@ fn connection(members: &Members<'_>) -> Result<Connection, Why> {
     // A record counts packets that were forwarded; those that were dropped are counted apart.
     let dropped = field::number(members, &["PktDropPackets"])?.unwrap_or_default();
     let outcome = if dropped > 0 { Outcome::Unknown } else { Outcome::Allowed };
-    Ok(Connection { client, server, transport, port, basis, outcome })
+    Ok(Connection { client, server, transport, port, basis, outcome, point: Point::Whole })
 }
 
 /// TCP's flags as one number, or as a list of names, where an answer is told by a name of its own.

@@ -3,7 +3,7 @@
 
 use super::field;
 use super::{Connection, Told, Why, not_carried};
-use crate::access::flow::{End, PodEnd, Transport};
+use crate::access::flow::{End, PodEnd, Point, Transport};
 use crate::access::observation::{Basis, Outcome};
 use crate::ingest::decoded::Surround;
 use crate::ingest::members::Members;
@@ -52,7 +52,7 @@ fn connection(members: &Members<'_>, surround: &Surround) -> Result<Connection, 
         (client, End::Address { address, names: field::dns_names(outside(&cluster)) }, port)
     };
     let outcome = outcome(members, &cluster)?;
-    Ok(Connection { client, server, transport: Transport::Tcp, port, basis: Basis::Stated, outcome })
+    Ok(Connection { client, server, transport: Transport::Tcp, port, basis: Basis::Stated, outcome, point: Point::Whole })
 }
 
 /// What a client of this pod reached: the address and port that it connected to, or the port of the cluster's name.

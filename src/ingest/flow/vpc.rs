@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::field;
 use super::{Connection, Heading, Told, Why, orient};
-use crate::access::flow::{End, Transport};
+use crate::access::flow::{End, Point, Transport};
 use crate::access::observation::{Outcome, Skip};
 use crate::config::VpcFormat;
 use crate::ingest::members::Members;
@@ -28,6 +28,7 @@ const WANTED: &[&str] = &[
     "pkt-srcaddr",
     "pkt-dstaddr",
     "tcp-flags",
+    "flow-direction",
 ];
 
 /// A name as AWS spells it: `tcp-flags` of `tcp_flags`, `tcpFlags`.
@@ -80,8 +81,9 @@ pub(super) fn told_of_line(line: &str, format: Option<&VpcFormat>) -> Option<Tol
         let detail = format!("a line of {} fields where the format has {}", words.len(), format.fields.len());
         return Some(Told { source: "vpc", id: String::new(), time: None, connection: Err(Why::Field(detail)) });
     }
+    let names: Vec<Option<&str>> = format.fields.iter().map(|field| spelled(field)).collect();
     let word = |wanted: &str| {
-        let at = format.fields.iter().position(|field| spelled(field) == Some(wanted));
+        let at = names.iter().position(|name| *name == Some(wanted));
         at.and_then(|at| words.get(at)).map(|word| (*word).to_owned())
     };
     Some(told_of_columns(&word))
@@ -145,6 +147,15 @@ fn connection(text: &dyn Fn(&str) -> String) -> Result<Connection, Why> {
         ("", _) => Outcome::Unknown,
         _ => return Err(Why::Field("`action` is none that AWS writes".to_owned())),
     };
+    let answers = source.clone();
     let (client, server, port, basis) = orient((source, ports.0), (destination, ports.1), transport, heading)?;
-    Ok(Connection { client, server, transport, port, basis, outcome })
+    // Into an interface or out of it: what goes to the server comes in at the server's own, and an answer has been there.
+    let point = match text("flow-direction").as_str() {
+        _ if server == answers => Point::Whole,
+        "ingress" => Point::Whole,
+        "egress" => Point::Client,
+        "" => Point::Either,
+        _ => return Err(Why::Field("`flow-direction` is none that AWS writes".to_owned())),
+    };
+    Ok(Connection { client, server, transport, port, basis, outcome, point })
 }

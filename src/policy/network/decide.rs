@@ -4,6 +4,7 @@
 //! Where Kubernetes leaves it to the network plugin, the strictest reading that every plugin keeps is taken: an `ipBlock` matches
 //! addresses outside of the cluster and never a pod; what is known by no address is matched by an `ipBlock` of every address alone.
 
+use super::Cidr;
 use super::model::{Direction, IpBlock, NAMESPACE_NAME, NetworkPolicy, Peer, Port, PortRef};
 use super::unit::NetworkPermit;
 use crate::access::flow::{End, Flow, Labels, PodEnd, Reserved};
@@ -152,8 +153,10 @@ fn is_in(block: &IpBlock, end: &End) -> bool {
     }
 }
 
+/// Whether a block holds an end of which only a word is known. That a single address outside of private networks is left out of every
+/// address does not keep the word from being in it: nodes and API servers have others.
 fn is_everything(block: &IpBlock) -> bool {
-    block.cidr.is_everything() && block.except.is_empty()
+    block.cidr.is_everything() && block.except.iter().all(Cidr::is_public_host)
 }
 
 fn is_port(port: &Port, flow: &Flow) -> bool {

@@ -132,7 +132,7 @@ fn listed(ends: &BTreeSet<String>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::access::flow::{Flow, Labels, PodEnd, Transport};
+    use crate::access::flow::{Flow, Labels, PodEnd, Point, Transport};
     use crate::access::profile::Seen;
     use crate::policy::network::{Certainty, NetworkPolicySpec, NetworkProposal, Peer, Port, selector};
     use crate::policy::rbac::ObjectMeta;
@@ -166,7 +166,7 @@ mod tests {
         let names = names.iter().map(|name| (*name).to_owned()).collect();
         let server = End::Address { address: [192, 0, 2, 1].into(), names };
         let client = End::Pod(Box::<PodEnd>::default());
-        let flow = Flow { client, server, transport: Transport::Tcp, port: 443, hour: None };
+        let flow = Flow { client, server, transport: Transport::Tcp, port: 443, hour: None, point: Point::Whole };
         let mut profile = Profile::default();
         let seen = profile.identities.entry(Identity::network("dev")).or_default();
         seen.requests.insert(RequestKey::Flow(Box::new(flow)), Seen::default());

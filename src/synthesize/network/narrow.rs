@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use super::observed::{Flows, Setting, Units};
-use crate::access::flow::{End, Flow};
+use crate::access::flow::{End, Flow, is_private};
 use crate::policy::network::{Cidr, Direction, IpBlock, NAMESPACE_NAME, NetworkPermit, Peer, covers};
 
 /// Takes out units that another one covers: with labels that a wider selector takes in whole, or of addresses in a wider block.
@@ -60,29 +60,54 @@ fn wider(peer: &Peer, blocks: &BTreeSet<Cidr>, setting: &Setting<'_>) -> Vec<Pee
 }
 
 /// Leaves out of units of every address the single ones that flows were only refused to or from. Where an observed flow names its end by a
-/// word, nothing tells that the word does not stand for such an address: that unit stays whole.
+/// word, only addresses outside of private networks are left out: nothing tells that the word does not stand for a private one.
 pub(super) fn spare_refused(units: &mut Units, flows: &Flows) {
+    let refused = outside(flows.refused.iter());
+    if refused.is_empty() {
+        return;
+    }
+    let granted = outside(flows.granted.keys());
     let whole: Vec<NetworkPermit> =
         units.keys().filter(|unit| block(unit).is_some_and(|block| block.cidr.is_everything())).cloned().collect();
-    for unit in whole {
-        let mut refused: BTreeSet<IpAddr> =
-            flows.refused.iter().filter(|flow| covers(&unit, flow)).filter_map(|flow| address(&unit, flow)).collect();
+    for mut unit in whole {
+        let covered = |flows: &Outside<'_>| -> BTreeSet<Option<IpAddr>> {
+            let own = flows.get(&(unit.direction, unit.namespace.as_str())).into_iter().flatten();
+            own.filter(|flow| covers(&unit, flow)).map(|flow| address(&unit, flow)).collect()
+        };
+        let mut refused: BTreeSet<IpAddr> = covered(&refused).into_iter().flatten().collect();
         if refused.is_empty() {
             continue;
         }
-        let granted: Vec<Option<IpAddr>> =
-            flows.granted.keys().filter(|flow| covers(&unit, flow)).map(|flow| address(&unit, flow)).collect();
-        refused.retain(|address| !granted.contains(&Some(*address)));
-        if refused.is_empty() || granted.contains(&None) {
+        let granted = covered(&granted);
+        let by_word = granted.contains(&None);
+        let may_be_meant = |address: &IpAddr| granted.contains(&Some(*address)) || (by_word && is_private(*address));
+        refused.retain(|address| !may_be_meant(address));
+        if refused.is_empty() {
             continue;
         }
         let Some((reason, wider)) = units.remove(&unit) else { continue };
-        let mut unit = unit;
         if let Some(block) = unit.peer.as_mut().and_then(|peer| peer.ip_block.as_mut()) {
             block.except = refused.into_iter().map(Cidr::host).collect();
         }
         units.insert(unit, (reason, wider));
     }
+}
+
+/// Flows whose other end is no pod, by the side and the namespace of the pod.
+type Outside<'a> = BTreeMap<(Direction, &'a str), Vec<&'a Flow>>;
+
+fn outside<'a>(flows: impl Iterator<Item = &'a Flow>) -> Outside<'a> {
+    let mut outside = Outside::new();
+    for flow in flows {
+        for (own, other, direction) in
+            [(&flow.client, &flow.server, Direction::Egress), (&flow.server, &flow.client, Direction::Ingress)]
+        {
+            if let Some(own) = own.pod().filter(|_| other.pod().is_none_or(|pod| pod.host_network)) {
+                outside.entry((direction, own.namespace.as_str())).or_default().push(flow);
+            }
+        }
+    }
+    outside
 }
 
 /// The address at the other end.

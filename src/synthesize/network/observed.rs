@@ -11,12 +11,11 @@ use std::net::IpAddr;
 
 use super::blocks::{Kept, blocks, every_address, own_addresses};
 use super::selectors::{Pods, Who};
-use crate::access::flow::{End, Flow, LOWER_PORT, PodEnd, Reserved, Transport, is_served, resolve};
+use crate::access::flow::{End, Flow, LOWER_PORT, Passage, Passages, PodEnd, Reserved, Transport, is_served, resolve};
 use crate::access::identity::Identity;
 use crate::access::inventory::Inventory;
 use crate::access::observation::Outcome;
 use crate::access::profile::IdentityProfile;
-use crate::access::request::RequestKey;
 use crate::config::Config;
 use crate::policy::grant::{Generalization, Reason};
 use crate::policy::network::{Cidr, Direction, NetworkPermit, Peer, Port};
@@ -39,22 +38,28 @@ impl Flows {
     /// Flows whose owner cannot be told are left out here; they are said elsewhere.
     pub(super) fn of(cluster: &str, seen: &IdentityProfile, inventory: &Inventory, config: &Config) -> Self {
         let mut flows = Flows::default();
-        for (key, seen) in &seen.requests {
-            let RequestKey::Flow(raw) = key else { continue };
+        let raw = seen.flows();
+        let passages = Passages::of(
+            raw.iter().map(|(flow, seen)| (*flow, seen.is_evidence(config.failed_is_evidence), seen.count(Outcome::Refused) > 0)),
+        );
+        for (raw, seen) in raw {
+            let passage = passages.of_allowed(raw);
             if seen.is_assumed() && !config.assumed {
                 continue;
             }
             let Ok(resolved) = resolve(raw, cluster, inventory) else { continue };
             for flow in resolved {
-                if seen.is_evidence(config.failed_is_evidence) {
-                    let reason = match (seen.is_assumed(), is_served(&flow, cluster, inventory)) {
-                        (false, _) => Reason::Observed,
-                        (true, true) => Reason::Derived { rule: "the end that declares the port is the server".to_owned() },
-                        (true, false) => Reason::Assumed { why: LOWER_PORT.to_owned() },
+                if seen.is_evidence(config.failed_is_evidence) && passage == Passage::Made {
+                    let reason = if !seen.is_assumed() {
+                        Reason::Observed
+                    } else if is_served(&flow, cluster, inventory) {
+                        Reason::Derived { rule: "the end that declares the port is the server".to_owned() }
+                    } else {
+                        Reason::Assumed { why: LOWER_PORT.to_owned() }
                     };
                     let kept = flows.granted.entry(flow).or_insert_with(|| reason.clone());
                     *kept = reason.min(kept.clone());
-                } else if seen.count(Outcome::Refused) > 0 {
+                } else if seen.count(Outcome::Refused) > 0 || passage == Passage::Rejected {
                     flows.refused.insert(flow);
                 }
             }

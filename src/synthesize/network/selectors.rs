@@ -10,7 +10,7 @@ use crate::policy::network::selector;
 use crate::policy::rbac::{LabelSelector, Requirement};
 
 use super::observed::EXAMPLES_MAX;
-use super::topology::{is_label_key, own_selector};
+use super::topology::{ByLabel, is_label_key, matches, own_selector};
 
 /// Pods that a policy is written for: those of one workload, or those with the same labels where the owner is not known.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -97,8 +97,8 @@ pub(super) struct Pods {
     groups: BTreeMap<Who, Carried>,
     selectors: BTreeMap<Who, LabelSelector>,
     shared: BTreeMap<Who, Shared>,
-    /// The groups of each selector of a namespace.
-    selected: BTreeMap<String, BTreeMap<LabelSelector, Vec<Who>>>,
+    /// By namespace.
+    selected: BTreeMap<String, Selected>,
 }
 
 impl Pods {
@@ -124,21 +124,26 @@ impl Pods {
 
     /// Chooses the selectors, now that every neighbour is known.
     fn select(&mut self) {
-        let mut neighbours: BTreeMap<&str, Vec<(&Who, &Carried)>> = BTreeMap::new();
+        let mut neighbours: BTreeMap<&str, Neighbours<'_>> = BTreeMap::new();
         for (who, carried) in &self.groups {
-            neighbours.entry(&who.namespace).or_default().push((who, carried));
+            neighbours.entry(&who.namespace).or_default().insert(who, carried);
         }
-        for (who, carried) in &self.groups {
-            let all = neighbours.get(who.namespace.as_str()).map(Vec::as_slice).unwrap_or_default();
-            let others: Vec<&Labels> = all.iter().filter(|(other, _)| *other != who).map(|(_, carried)| &carried.all).collect();
-            let selector = exact(&who.namespace, carried, &others);
-            let shared = shared(who, &selector, all);
-            if shared.count > 0 {
-                self.shared.insert(who.clone(), shared);
+        for (namespace, all) in &neighbours {
+            let selected = self.selected.entry((*namespace).to_owned()).or_default();
+            for (number, (who, carried)) in all.groups.iter().enumerate() {
+                let selector = exact(namespace, number, carried, all);
+                let shared = shared(who, &selector, all);
+                if shared.count > 0 {
+                    self.shared.insert((*who).clone(), shared);
+                }
+                selected.groups.entry(selector.clone()).or_default().push((*who).clone());
+                self.selectors.insert((*who).clone(), selector);
             }
-            let selected = self.selected.entry(who.namespace.clone()).or_default();
-            selected.entry(selector.clone()).or_default().push(who.clone());
-            self.selectors.insert(who.clone(), selector);
+            for selector in selected.groups.keys() {
+                let rarest = selector.match_labels.iter().min_by_key(|label| all.always.candidates([*label]).len());
+                let rarest = rarest.map(|(key, value)| (key.clone(), value.clone()));
+                selected.by_label.entry(rarest).or_default().push(selector.clone());
+            }
         }
     }
 
@@ -175,33 +180,73 @@ impl Pods {
     /// The selectors of other groups that take in every pod that this one was chosen for.
     pub(super) fn wider(&self, namespace: &str, selector: &LabelSelector) -> Vec<&LabelSelector> {
         let Some(selected) = self.selected.get(namespace) else { return Vec::new() };
-        let Some(groups) = selected.get(selector) else { return Vec::new() };
-        let takes = |wider: &&LabelSelector| {
-            *wider != selector
-                && groups.iter().filter_map(|who| self.groups.get(who)).all(|carried| carried.is_taken_whole(wider))
-        };
-        selected.keys().filter(takes).collect()
+        let Some(groups) = selected.groups.get(selector) else { return Vec::new() };
+        let groups: Vec<&Carried> = groups.iter().filter_map(|who| self.groups.get(who)).collect();
+        let Some(first) = groups.first() else { return Vec::new() };
+        let takes = |wider: &&LabelSelector| *wider != selector && groups.iter().all(|carried| carried.is_taken_whole(wider));
+        // One that takes them in asks for no label but theirs.
+        let labels = first.all.iter().map(|(key, value)| Some((key.clone(), value.clone()))).chain([None]);
+        let candidates = labels.filter_map(|label| selected.by_label.get(&label)).flatten();
+        candidates.filter(takes).collect()
+    }
+}
+
+/// The selectors of a namespace.
+#[derive(Debug, Default)]
+struct Selected {
+    /// The groups of each.
+    groups: BTreeMap<LabelSelector, Vec<Who>>,
+    /// Each by the one of its labels that the fewest groups carry; by none where it asks for none.
+    by_label: BTreeMap<Option<(String, String)>, Vec<LabelSelector>>,
+}
+
+/// The groups of a namespace, by number, and which labels they carry.
+#[derive(Debug, Default)]
+struct Neighbours<'a> {
+    groups: Vec<(&'a Who, &'a Carried)>,
+    /// Labels that every pod of a group carries.
+    always: ByLabel<'a>,
+    /// Labels that some pod of a group carries.
+    sometimes: ByLabel<'a>,
+}
+
+impl<'a> Neighbours<'a> {
+    fn insert(&mut self, who: &'a Who, carried: &'a Carried) {
+        let number = self.groups.len();
+        self.always.insert(number, &carried.all);
+        let some = carried.some.iter().flat_map(|(key, values)| values.iter().map(move |value| (key, value)));
+        self.sometimes.insert(number, some);
+        self.groups.push((who, carried));
+    }
+
+    /// The labels of the other groups that labels select.
+    fn taken(&self, own: usize, labels: &Labels) -> impl Iterator<Item = &'a Labels> {
+        let candidates = self.always.candidates(labels).iter().filter(move |number| **number != own);
+        let carried = candidates.filter_map(|number| self.groups.get(*number)).map(|(_, carried)| &carried.all);
+        carried.filter(move |all| matches(labels, all))
     }
 }
 
 /// The fewest labels, and where all of a group's labels are found on a neighbour too, the absence of what that one has beyond them. A label
 /// that some pods of the group carry is never asked to be absent: those pods would be left out.
-fn exact(namespace: &str, own: &Carried, others: &[&Labels]) -> LabelSelector {
-    let chosen = own_selector(namespace, &own.all, others);
+fn exact(namespace: &str, number: usize, own: &Carried, all: &Neighbours<'_>) -> LabelSelector {
+    let chosen = own_selector(namespace, &own.all, &|labels| all.taken(number, labels).next().is_some());
     if chosen.is_empty() {
         return LabelSelector::default();
     }
-    let is_taken = |other: &&&Labels| chosen.iter().all(|(key, value)| other.get(key) == Some(value));
-    let beyond = |other: &&Labels| other.keys().find(|key| !own.some.contains_key(*key) && is_label_key(key)).cloned();
-    let keys: BTreeSet<String> = others.iter().filter(is_taken).filter_map(beyond).collect();
+    let beyond = |other: &Labels| other.keys().find(|key| !own.some.contains_key(*key) && is_label_key(key)).cloned();
+    let keys: BTreeSet<String> = all.taken(number, &chosen).filter_map(beyond).collect();
     let absent = |key: String| Requirement { key, operator: "DoesNotExist".to_owned(), values: Vec::new() };
     LabelSelector { match_expressions: keys.into_iter().map(absent).collect(), ..selector(chosen) }
 }
 
 /// The other workloads that a group's selector takes in. Pods whose owner is not known may be those of the one workload with their labels.
-fn shared(who: &Who, selector: &LabelSelector, all: &[(&Who, &Carried)]) -> Shared {
+fn shared(who: &Who, selector: &LabelSelector, all: &Neighbours<'_>) -> Shared {
+    let everyone: Vec<usize> = if selector.match_labels.is_empty() { (0..all.groups.len()).collect() } else { Vec::new() };
+    let touched = if everyone.is_empty() { all.sometimes.candidates(&selector.match_labels) } else { everyone.as_slice() };
+    let touched = touched.iter().filter_map(|number| all.groups.get(*number));
     let mut shared = Shared::default();
-    for (other, _) in all.iter().filter(|(other, carried)| *other != who && carried.is_touched(selector)) {
+    for (other, _) in touched.filter(|(other, carried)| *other != who && carried.is_touched(selector)) {
         if other.workload.is_some() {
             shared.count = shared.count.saturating_add(1);
             if shared.examples.len() < EXAMPLES_MAX {

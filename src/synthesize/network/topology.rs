@@ -69,38 +69,60 @@ impl<'a> Topology<'a> {
                 calls_aws: inventory.service_account_roles.contains_key(&key),
             });
         }
-        let mut neighbours: BTreeMap<(&str, &str), Vec<usize>> = BTreeMap::new();
+        let mut here: BTreeMap<(&str, &str), ByLabel<'a>> = BTreeMap::new();
         for (index, node) in workloads.iter().enumerate() {
-            neighbours.entry((node.cluster, node.namespace)).or_default().push(index);
+            here.entry((node.cluster, node.namespace)).or_default().insert(index, &node.pod.metadata.labels);
         }
-        let neighbours_of =
-            |cluster: &str, namespace: &str| -> Vec<usize> { neighbours.get(&(cluster, namespace)).cloned().unwrap_or_default() };
-        let nodes_at =
-            |indices: &[usize]| -> Vec<&Node<'a>> { indices.iter().filter_map(|index| workloads.get(*index)).collect() };
-        let selector_of = |node: &Node<'a>| {
-            let neighbours = nodes_at(&neighbours_of(node.cluster, node.namespace));
-            let others = neighbours.iter().filter(|other| (other.kind, other.name) != (node.kind, node.name));
-            let others: Vec<&Labels> = others.map(|other| &other.pod.metadata.labels).collect();
-            own_selector(node.namespace, &node.pod.metadata.labels, &others)
+        let none = ByLabel::default();
+        let selected = |cluster: &str, namespace: &str, selector: &Labels| -> Vec<usize> {
+            let candidates = here.get(&(cluster, namespace)).unwrap_or(&none).candidates(selector).iter().copied();
+            let is_selected = |node: &Node<'_>| matches(selector, &node.pod.metadata.labels);
+            candidates.filter(|index| workloads.get(*index).is_some_and(is_selected)).collect()
         };
-        let selectors: Vec<Labels> = workloads.iter().map(selector_of).collect();
+        let selector_of = |(own, node): (usize, &Node<'a>)| {
+            let is_taken = |selector: &Labels| selected(node.cluster, node.namespace, selector).iter().any(|index| *index != own);
+            own_selector(node.namespace, &node.pod.metadata.labels, &is_taken)
+        };
+        let selectors: Vec<Labels> = workloads.iter().enumerate().map(selector_of).collect();
         let ingress_of = |place: &Place| {
+            let from = Place { name: String::new(), ..place.clone() };
             let same = |at: &Place| at.cluster == place.cluster && at.namespace == place.namespace;
-            let fronting = inventory.ingresses.iter().find(|(at, services)| same(at) && services.contains(&place.name));
-            fronting.map(|(at, _)| at.name.as_str())
+            let mut ingresses = inventory.ingresses.range(from..).take_while(|(at, _)| same(at));
+            ingresses.find(|(_, services)| services.contains(&place.name)).map(|(at, _)| at.name.as_str())
         };
         let services = inventory.services.iter().map(|(place, (selector, ports))| {
-            let selected = |node: &Node<'_>| !selector.is_empty() && matches(selector, &node.pod.metadata.labels);
-            let mut nodes = neighbours_of(&place.cluster, &place.namespace);
-            nodes.retain(|index| workloads.get(*index).is_some_and(selected));
+            let nodes = selected(&place.cluster, &place.namespace, selector);
             let entrances = inventory.entrances.get(place).into_iter().flatten().collect();
             (place, Front { place, ports, nodes, ingress: ingress_of(place), entrances })
         });
-        let services = services.collect();
+        let services: BTreeMap<_, _> = services.collect();
         for (node, selector) in workloads.iter_mut().zip(selectors) {
             node.selector = selector;
         }
         Topology { workloads, services }
+    }
+}
+
+/// Which of many objects carry each label, by their numbers.
+#[derive(Debug, Default)]
+pub(super) struct ByLabel<'a> {
+    carriers: BTreeMap<&'a str, BTreeMap<&'a str, Vec<usize>>>,
+}
+
+impl<'a> ByLabel<'a> {
+    pub(super) fn insert(&mut self, number: usize, labels: impl IntoIterator<Item = (&'a String, &'a String)>) {
+        for (key, value) in labels {
+            self.carriers.entry(key).or_default().entry(value).or_default().push(number);
+        }
+    }
+
+    /// Who carries the one of these labels that the fewest do: whoever carries them all is among them. None for no labels.
+    pub(super) fn candidates<'l>(&self, labels: impl IntoIterator<Item = (&'l String, &'l String)>) -> &[usize] {
+        let carriers = labels.into_iter().map(|(key, value)| {
+            let values = self.carriers.get(key.as_str());
+            values.and_then(|values| values.get(value.as_str())).map(Vec::as_slice).unwrap_or_default()
+        });
+        carriers.min_by_key(|carriers| carriers.len()).unwrap_or_default()
     }
 }
 
@@ -124,9 +146,9 @@ pub(super) fn matches(selector: &Labels, labels: &Labels) -> bool {
 const CONVENTIONS: &[(&str, &[&str])] =
     &[("app.kubernetes.io/name", &["app.kubernetes.io/instance", "app.kubernetes.io/component"]), ("app", &[]), ("k8s-app", &[])];
 
-/// The fewest labels that select a workload's pods and none of a seen neighbour; all of them where convention does not do.
+/// The fewest labels that select a workload's pods and none of a neighbour, of which `is_taken` says whether some are selected; all of them where convention does not do.
 /// Empty where there are none, or where Kubernetes would not take them.
-pub(super) fn own_selector(namespace: &str, labels: &Labels, neighbours: &[&Labels]) -> Labels {
+pub(super) fn own_selector(namespace: &str, labels: &Labels, is_taken: &dyn Fn(&Labels) -> bool) -> Labels {
     if !is_label(namespace) || !labels.iter().all(|(key, value)| is_label_key(key) && is_label_value(value)) {
         return Labels::new();
     }
@@ -134,7 +156,7 @@ pub(super) fn own_selector(namespace: &str, labels: &Labels, neighbours: &[&Labe
         let Some(value) = labels.get(*main) else { continue };
         let mut selector = Labels::from([((*main).to_owned(), value.clone())]);
         selector.extend(further.iter().filter_map(|key| labels.get(*key).map(|value| ((*key).to_owned(), value.clone()))));
-        if !neighbours.iter().any(|other| matches(&selector, other)) {
+        if !is_taken(&selector) {
             return selector;
         }
     }
