@@ -5,7 +5,7 @@ set -euo pipefail
 dir=${1:?usage: accepted.sh DIR POLICIES...}
 shift
 kubectl=("${TIGHTFIT_KUBERNETES:-${XDG_CACHE_HOME:-$HOME/.cache}/tightfit/kubernetes-1.36.2}/bin/kubectl" --kubeconfig "$dir/admin.kubeconfig")
-failed=0 patches=0 untaken=0 expressions=0 whole=()
+failed=0 patches=0 untaken=0 expressions=0 foreign=0 whole=()
 while IFS= read -r -d '' file; do
   case $file in
     *.patch.yaml)
@@ -19,6 +19,8 @@ while IFS= read -r -d '' file; do
         untaken=$((untaken + 1))
       fi
       ;;
+    # Kinds that a network plugin defines, not Kubernetes.
+    *.cilium.yaml | *.calico-staged.yaml) foreign=$((foreign + 1)) ;;
     *) whole+=(-f "$file") ;;
   esac
   # An audit policy is a file for the API server, no object: up.sh starts one with it.
@@ -35,6 +37,6 @@ for file in $(find "$@" -name '*.yaml' -exec grep -l '^kind: ValidatingAdmission
   done
   "${kubectl[@]}" delete --ignore-not-found -f "$file" >/dev/null
 done
-printf 'accepted strictly: %s objects, %s patches (%s more whose object does not stand there); admission policies type-checked: %s\n' \
-  "$(grep -c 'serverside-applied' "$dir/said/accepted")" "$patches" "$untaken" "$expressions"
+printf 'accepted strictly: %s objects, %s patches (%s more whose object does not stand there); admission policies type-checked: %s; files of a plugin'"'"'s own kinds, not offered: %s\n' \
+  "$(grep -c 'serverside-applied' "$dir/said/accepted")" "$patches" "$untaken" "$expressions" "$foreign"
 exit $failed
