@@ -28,7 +28,8 @@ fn policy(spec: Value) -> NetworkPolicy {
 }
 
 fn allows(policies: &[NetworkPolicy], client: End, server: End, port: u16) -> bool {
-    decide(policies, &Flow { client, server, transport: Transport::Tcp, port, hour: None, point: Point::Whole }).is_allow()
+    decide(policies, &Flow { client, server, transport: Transport::Tcp, port, hour: None, family: None, point: Point::Whole })
+        .is_allow()
 }
 
 fn to_block(block: Value) -> Vec<NetworkPolicy> {
@@ -72,7 +73,15 @@ fn what_has_no_address_is_matched_by_every_address_alone() {
 fn pods_on_the_nodes_network_are_held_by_no_policy() {
     let closed = [policy(json!({"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}))];
     assert!(allows(&closed, address("192.0.2.1"), on_node("a"), 80) && allows(&closed, on_node("a"), address("192.0.2.1"), 80));
-    let flow = |client, server| Flow { client, server, transport: Transport::Tcp, port: 80, hour: None, point: Point::Whole };
+    let flow = |client, server| Flow {
+        client,
+        server,
+        transport: Transport::Tcp,
+        port: 80,
+        hour: None,
+        family: None,
+        point: Point::Whole,
+    };
     assert!(!concerns(&closed, &flow(address("192.0.2.1"), on_node("a"))));
     assert!(concerns(&closed, &flow(address("192.0.2.1"), end("a"))));
 }
@@ -81,7 +90,15 @@ fn pods_on_the_nodes_network_are_held_by_no_policy() {
 fn a_selector_that_is_not_understood_isolates_and_lets_nothing_pass() {
     let odd = json!({"matchExpressions": [{"key": "app", "operator": "Near", "values": ["a"]}]});
     let open = json!([{}]);
-    let flow = Flow { client: end("b"), server: end("a"), transport: Transport::Tcp, port: 80, hour: None, point: Point::Whole };
+    let flow = Flow {
+        client: end("b"),
+        server: end("a"),
+        transport: Transport::Tcp,
+        port: 80,
+        hour: None,
+        family: None,
+        point: Point::Whole,
+    };
     let decision = decide(&[policy(json!({"podSelector": odd, "ingress": open}))], &flow);
     assert!(!decision.is_allow() && decision.to_string().contains("pod selector of shop/p"), "{decision}");
     let peer = policy(json!({"podSelector": {}, "ingress": [{"from": [{"podSelector": odd}]}]}));

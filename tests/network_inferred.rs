@@ -100,8 +100,15 @@ fn at_least_what_cluster_topology_analyzer_expects_is_let_through() {
         for client in &ends {
             for server in ends.iter().filter(|server| *server != client && server.pod().is_some()) {
                 for (transport, port) in ports(&expected) {
-                    let flow =
-                        Flow { client: client.clone(), server: server.clone(), transport, port, hour: None, point: Point::Whole };
+                    let flow = Flow {
+                        client: client.clone(),
+                        server: server.clone(),
+                        transport,
+                        port,
+                        hour: None,
+                        family: None,
+                        point: Point::Whole,
+                    };
                     if decide(&expected, &flow).is_allow() {
                         wanted += 1;
                         if !decide(&ours, &flow).is_allow() {

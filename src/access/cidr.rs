@@ -7,7 +7,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::access::flow::is_private;
+use crate::access::flow::{Family, is_private};
 
 /// Addresses that begin with the same bits. What stands behind the prefix is kept as written and means nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -26,6 +26,15 @@ impl Cidr {
     pub const ALL_V4: Cidr = Cidr { address: IpAddr::V4(Ipv4Addr::UNSPECIFIED), prefix: 0 };
     /// Every IPv6 address.
     pub const ALL_V6: Cidr = Cidr { address: IpAddr::V6(Ipv6Addr::UNSPECIFIED), prefix: 0 };
+
+    /// Every address of a family.
+    #[must_use]
+    pub const fn every(family: Family) -> Self {
+        match family {
+            Family::V4 => Cidr::ALL_V4,
+            Family::V6 => Cidr::ALL_V6,
+        }
+    }
 
     /// One address.
     #[must_use]
@@ -50,6 +59,25 @@ impl Cidr {
     #[must_use]
     pub const fn prefix(&self) -> u8 {
         self.prefix
+    }
+
+    /// Its first address: no bits stand behind the prefix.
+    #[must_use]
+    pub fn first(&self) -> IpAddr {
+        Cidr::around(self.address, self.prefix).address
+    }
+
+    /// Which addresses it holds.
+    #[must_use]
+    pub fn family(&self) -> Family {
+        Family::of(self.address)
+    }
+
+    /// Whether bits stand behind the prefix: Kubernetes 1.36 refuses such a block in new objects.
+    /// <https://github.com/kubernetes/enhancements/tree/master/keps/sig-network/4858-ip-cidr-validation>
+    #[must_use]
+    pub fn has_host_bits(&self) -> bool {
+        self.address != self.first()
     }
 
     /// Whether it is every address of its family.

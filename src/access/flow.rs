@@ -13,6 +13,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
+use super::cidr::Cidr;
 use super::pod::Workload;
 
 mod passage;
@@ -77,9 +78,22 @@ pub struct Flow {
     /// The hour in which it was seen, in hours since 1970, where an end is known by its address alone and the inventory has to say
     /// whose it was; `None` where both ends are named.
     pub hour: Option<i64>,
+    /// The family of its addresses, where an end is known by none and the record told the family all the same; `None` elsewhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub family: Option<Family>,
     /// Where the record stood, as far as what it says of the outcome depends on it.
     #[serde(default, skip_serializing_if = "Point::is_whole")]
     pub point: Point,
+}
+
+/// Which of the two kinds of addresses: both ends of a connection have the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Family {
+    /// IPv4, inside of IPv6 too.
+    V4,
+    /// IPv6.
+    V6,
 }
 
 /// Where a record of a flow was made. An interface that lets a flow out does not know what becomes of it at the other end.
@@ -93,6 +107,38 @@ pub enum Point {
     Client,
     /// At the interface of one of the ends, and the record does not say of which.
     Either,
+}
+
+impl Family {
+    /// That of an address.
+    #[must_use]
+    pub fn of(address: IpAddr) -> Self {
+        if address.to_canonical().is_ipv4() { Family::V4 } else { Family::V6 }
+    }
+}
+
+impl Flow {
+    /// The family of its addresses, by what the record told or by an end that is an address; `None` where neither says.
+    #[must_use]
+    pub fn told_family(&self) -> Option<Family> {
+        let ends = [&self.client, &self.server].into_iter();
+        self.family.or_else(|| ends.filter_map(End::known_address).map(Family::of).next())
+    }
+}
+
+impl Flow {
+    /// The same where settings say where the API server is: once for each block, with its first address in place of the word.
+    #[must_use]
+    pub fn where_told(&self, api_server: &[Cidr]) -> Vec<Flow> {
+        let word = End::Reserved(Reserved::KubeApiserver);
+        if api_server.is_empty() || (self.client != word && self.server != word) {
+            return vec![self.clone()];
+        }
+        let told = |end: &End, block: &Cidr| if *end == word { End::address(block.first()) } else { end.clone() };
+        let flow =
+            |block| Flow { client: told(&self.client, block), server: told(&self.server, block), family: None, ..self.clone() };
+        api_server.iter().map(flow).collect()
+    }
 }
 
 impl Point {
@@ -218,6 +264,17 @@ impl End {
         match self {
             End::Address { address, .. } => Some(*address),
             End::Pod(_) | End::Reserved(_) => None,
+        }
+    }
+
+    /// Whether it has an address that a policy would have to name and that is not known: a node, a pod on a node's network, the API server,
+    /// the world. A pod's own node needs no rule.
+    #[must_use]
+    pub fn lacks_address(&self) -> bool {
+        match self {
+            End::Address { .. } | End::Reserved(Reserved::Host) => false,
+            End::Pod(pod) => pod.host_network,
+            End::Reserved(Reserved::RemoteNode | Reserved::KubeApiserver | Reserved::World) => true,
         }
     }
 

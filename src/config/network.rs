@@ -63,6 +63,13 @@ impl Network {
                 return Err(ConfigError::Value { key, value, expected });
             }
         }
+        for (key, blocks) in [("network.api-server", &self.api_server), ("network.vpc-endpoints", &self.vpc_endpoints)] {
+            if let Some(block) = blocks.iter().find(|block| block.has_host_bits()) {
+                let masked = Cidr::around(block.first(), block.prefix());
+                let expected = format!("`{masked}`: Kubernetes takes no block with bits behind its prefix");
+                return Err(ConfigError::Value { key: key.to_owned(), value: block.to_string(), expected });
+            }
+        }
         Ok(self)
     }
 }

@@ -54,7 +54,7 @@ impl Replay<'_> {
                 self.undecided = self.undecided.saturating_add(count);
                 continue;
             };
-            for flow in resolved {
+            for flow in resolved.iter().flat_map(|flow| flow.where_told(&self.config.network.api_server)) {
                 let key = (identity.clone(), flow.clone());
                 match outcomes.get(&Outcome::Unknown).filter(|_| outcomes.len() == 1) {
                     Some((count, _)) => *silent.entry(key).or_default() += count,

@@ -1,4 +1,4 @@
-//! Necessity: whether every grant has a reason, and every observed one a request that nothing else allows.
+//! Necessity: whether every grant has a reason, and every observed one a request that nothing else allows but what is only assumed.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,9 +15,13 @@ pub(super) fn judge(identity: &Identity, policy: &Policy, used: &[Request], nece
     let reasons: BTreeMap<&Permit, &Reason> = policy.grants.iter().map(|grant| (&grant.permit, &grant.reason)).collect();
     let permits = policy.documents.permits();
     let places = Places::of(&permits);
+    // What is only assumed may be taken back: it makes nothing superfluous that the log shows.
+    let assumed = |permit: &Permit| matches!(reasons.get(permit), Some(Reason::Assumed { .. }));
+    let weighs: Vec<bool> = permits.iter().map(|permit| !assumed(permit)).collect();
     let mut needed: BTreeSet<usize> = BTreeSet::new();
     for request in used {
-        let covers = |place: &usize| permits.get(*place).is_some_and(|permit| permit.covers(request));
+        let weighs = |place: &usize| weighs.get(*place).copied().unwrap_or_default();
+        let covers = |place: &usize| weighs(place) && permits.get(*place).is_some_and(|permit| permit.covers(request));
         let covering: Vec<usize> = places.near(request).filter(covers).collect();
         // A flow needs a unit on each of its two sides; every other request needs one.
         for side in [None, Some(Direction::Egress), Some(Direction::Ingress)] {

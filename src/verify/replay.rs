@@ -39,7 +39,7 @@ static NOTHING_ALLOWS: Decision = Decision::DENY;
 #[derive(Debug)]
 pub struct Replay<'a> {
     pub(super) policies: &'a PolicySet,
-    config: &'a Config,
+    pub(super) config: &'a Config,
     snapshot: Option<&'a Snapshot>,
     /// Bindings that stay beside the policies.
     standing: Standing,

@@ -34,6 +34,7 @@ fn client(inventory: &Inventory, at: i64) -> Result<Vec<Flow>, Unresolved> {
         transport: Transport::Tcp,
         port: 443,
         hour: Some((START + at).div_euclid(3600)),
+        family: None,
         point: Point::Whole,
     };
     resolve(&flow, "cluster", inventory)

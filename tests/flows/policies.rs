@@ -111,6 +111,7 @@ fn nothing_that_did_not_happen_is_let_through() {
                     transport: *transport,
                     port: *port,
                     hour: None,
+                    family: None,
                     point: Point::Whole,
                 };
                 asked += 1;

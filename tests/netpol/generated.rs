@@ -191,7 +191,15 @@ pub(super) fn compare(
             }
             for (protocol, port) in probes {
                 let (client, server) = (client.clone(), server.clone());
-                let flow = Flow { client, server, transport: transport(protocol), port: *port, hour: None, point: Point::Whole };
+                let flow = Flow {
+                    client,
+                    server,
+                    transport: transport(protocol),
+                    port: *port,
+                    hour: None,
+                    family: None,
+                    point: Point::Whole,
+                };
                 let decision = decide(&cluster.policies, &flow);
                 let theirs = answer.allows(src, dst, protocol, *port);
                 cases += 1;

@@ -65,7 +65,7 @@ fn scene(seed: u64) -> Scene {
             continue;
         }
         let (transport, port) = *dice.of(&PORTS);
-        let flow = Flow { client, server, transport, port, hour: None, point: Point::Whole };
+        let flow = Flow { client, server, transport, port, hour: None, family: None, point: Point::Whole };
         let refused = dice.chance(20);
         let outcome = if refused { Outcome::Refused } else { Outcome::Allowed };
         if !refused {
@@ -77,7 +77,7 @@ fn scene(seed: u64) -> Scene {
     for last in [0, 1, 2, 4] {
         let address = format!("203.0.113.{last}");
         let (client, server) = (End::Pod(Box::new(pods[0].clone())), End::address(address.parse().unwrap()));
-        let flow = Flow { client, server, transport: Transport::Tcp, port: 80, hour: None, point: Point::Whole };
+        let flow = Flow { client, server, transport: Transport::Tcp, port: 80, hour: None, family: None, point: Point::Whole };
         granted.insert(flow.clone());
         requests.entry(RequestKey::Flow(Box::new(flow))).or_default().merge(&harness::seen(&[Outcome::Allowed]));
         addresses.insert(address);
@@ -189,8 +189,15 @@ fn prove(settings: &str) -> (usize, usize, Vec<String>) {
                     continue;
                 }
                 for (transport, port) in PORTS {
-                    let flow =
-                        Flow { client: client.clone(), server: server.clone(), transport, port, hour: None, point: Point::Whole };
+                    let flow = Flow {
+                        client: client.clone(),
+                        server: server.clone(),
+                        transport,
+                        port,
+                        hour: None,
+                        family: None,
+                        point: Point::Whole,
+                    };
                     let allowed = answer.allows(&src, &dst, transport.name(), port);
                     cases += 1;
                     let observed = scene.granted.contains(&flow);

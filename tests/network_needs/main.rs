@@ -9,4 +9,5 @@ mod config_maps;
 mod needs;
 mod plugins;
 mod scene;
+mod shown;
 mod typed;

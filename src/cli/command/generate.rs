@@ -70,9 +70,15 @@ fn kinds(policies: &PolicySet) -> String {
             Documents::Network(_) => &mut network,
         } += 1;
     }
-    format!(
-        "IAM for {iam}, RBAC for {rbac}, Pod Security for {podsec}, NetworkPolicies for {network}, network proposals for {}, trust advice for {}",
-        policies.network.len(),
-        policies.trust.len()
-    )
+    let counts = [
+        ("IAM", iam),
+        ("RBAC", rbac),
+        ("Pod Security", podsec),
+        ("NetworkPolicies", network),
+        ("network proposals", policies.network.len()),
+        ("trust advice", policies.trust.len()),
+    ];
+    let written: Vec<String> =
+        counts.iter().filter(|(_, count)| *count > 0).map(|(kind, count)| format!("{kind} for {count}")).collect();
+    if written.is_empty() { "no policy".to_owned() } else { written.join(", ") }
 }

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::field;
 use super::{Connection, Told, Why, not_carried};
-use crate::access::flow::{End, PodEnd, Point, Reserved};
+use crate::access::flow::{End, Family, PodEnd, Point, Reserved};
 use crate::access::observation::{Basis, Outcome, Skip};
 use crate::ingest::members::Members;
 
@@ -44,6 +44,8 @@ fn connection(flow: &Members<'_>, key: &Members<'_>) -> Result<Connection, Why> 
     } else {
         end(flow, key, Side { snake: "dest", camel: "dest" })?
     };
+    let address = |name| field::text(key, &[name]).ok()?.parse().ok().map(Family::of);
+    let family = address("dest_ip").or_else(|| address("source_ip"));
     let port = field::port("dest_port", field::number(key, &["dest_port", "destPort"])?)?;
     let reporter = word(key, "reporter", &["src", "dst"])?;
     let action = word(key, "action", &["allow", "deny", "pass"])?;
@@ -54,7 +56,7 @@ fn connection(flow: &Members<'_>, key: &Members<'_>) -> Result<Connection, Why> 
         ("deny", _) => Outcome::Refused,
         _ => Outcome::Unknown,
     };
-    Ok(Connection { client, server, transport, port, basis: Basis::Stated, outcome, point: Point::Whole })
+    Ok(Connection { client, server, transport, port, basis: Basis::Stated, outcome, point: Point::Whole, family })
 }
 
 /// A word of a list, by name or by the number that encoders of Go's structures write; empty where it is unspecified.

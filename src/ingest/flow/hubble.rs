@@ -2,11 +2,13 @@
 //! <https://docs.cilium.io/en/stable/observability/hubble/configuration/export/>,
 //! <https://github.com/cilium/cilium/blob/main/api/v1/flow/flow.proto>
 
+use std::net::IpAddr;
+
 use serde_json::Value;
 
 use super::field;
 use super::{Connection, Heading, Told, Why, not_carried, orient};
-use crate::access::flow::{End, PodEnd, Point, Reserved, Transport};
+use crate::access::flow::{End, Family, PodEnd, Point, Reserved, Transport};
 use crate::access::observation::{Basis, Outcome, Skip};
 use crate::access::pod::Workload;
 use crate::ingest::members::Members;
@@ -81,7 +83,7 @@ fn connection(flow: &Members<'_>) -> Result<Connection, Why> {
     let to_pod = destination.pod().is_some();
     let (client, server, port, basis) = orient((source, ports.0), (destination, ports.1), transport, heading)?;
     let outcome = outcome(flow, &verdict, to_pod && basis == Basis::Stated)?;
-    Ok(Connection { client, server, transport, port, basis, outcome, point: Point::Whole })
+    Ok(Connection { client, server, transport, port, basis, outcome, point: Point::Whole, family: family(flow) })
 }
 
 /// The protocol, the ports of both ends, and what TCP's flags say.
@@ -135,6 +137,13 @@ fn outcome(flow: &Members<'_>, verdict: &str, to_pod: bool) -> Result<Outcome, W
         "ERROR" => Ok(Outcome::Unknown),
         _ => Err(Why::Field("`verdict` is none that Hubble writes".to_owned())),
     }
+}
+
+/// The family of both ends' addresses.
+fn family(flow: &Members<'_>) -> Option<Family> {
+    let ip = flow.object("IP")?;
+    let told = |key| field::text(&ip, &[key]).ok()?.parse::<IpAddr>().ok();
+    told("source").or_else(|| told("destination")).map(Family::of)
 }
 
 /// One end: a pod, else what Cilium reserves a word for, else an address.

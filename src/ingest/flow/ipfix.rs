@@ -34,7 +34,7 @@ fn connection(members: &Members<'_>) -> Result<Connection, Why> {
     // A record counts packets that were forwarded; those that were dropped are counted apart.
     let dropped = field::number(members, &["PktDropPackets"])?.unwrap_or_default();
     let outcome = if dropped > 0 { Outcome::Unknown } else { Outcome::Allowed };
-    Ok(Connection { client, server, transport, port, basis, outcome, point: Point::Whole })
+    Ok(Connection { client, server, transport, port, basis, outcome, point: Point::Whole, family: None })
 }
 
 /// TCP's flags as one number, or as a list of names, where an answer is told by a name of its own.

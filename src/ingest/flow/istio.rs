@@ -52,7 +52,16 @@ fn connection(members: &Members<'_>, surround: &Surround) -> Result<Connection, 
         (client, End::Address { address, names: field::dns_names(outside(&cluster)) }, port)
     };
     let outcome = outcome(members, &cluster)?;
-    Ok(Connection { client, server, transport: Transport::Tcp, port, basis: Basis::Stated, outcome, point: Point::Whole })
+    Ok(Connection {
+        client,
+        server,
+        transport: Transport::Tcp,
+        port,
+        basis: Basis::Stated,
+        outcome,
+        point: Point::Whole,
+        family: None,
+    })
 }
 
 /// What a client of this pod reached: the address and port that it connected to, or the port of the cluster's name.

@@ -23,7 +23,7 @@ use jiff::Timestamp;
 use super::decoded::{Asked, Decoded, End as Ended, Stage, Surround};
 use super::members::Members;
 use crate::access::coverage::Sighting;
-use crate::access::flow::{self, End, Flow, Point, Transport};
+use crate::access::flow::{self, End, Family, Flow, Point, Transport};
 use crate::access::identity::{CLUSTER_UNNAMED, Identity};
 use crate::access::observation::{Basis, Outcome, Reject, Skip, Undecided};
 use crate::access::request::Request;
@@ -53,6 +53,8 @@ struct Connection {
     basis: Basis,
     outcome: Outcome,
     point: Point,
+    /// Of its addresses, where the record says and an end has none.
+    family: Option<Family>,
 }
 
 /// Why a record is no connection.
@@ -168,13 +170,14 @@ fn decoded(told: Told, surround: &Surround) -> Decoded {
 }
 
 fn asked(connection: Connection, time: Option<Timestamp>, cluster: &str) -> Asked {
-    let Connection { client, server, transport, port, basis, outcome, point } = connection;
+    let Connection { client, server, transport, port, basis, outcome, point, family } = connection;
     let by_address = [&client, &server].iter().any(|end| matches!(end, End::Address { .. }));
     let hour = time.filter(|_| by_address).map(|time| time.as_second().div_euclid(HOUR_SECONDS));
+    let family = family.filter(|_| client.lacks_address() || server.lacks_address());
     Asked {
         identity: Identity::network(cluster),
         groups: Vec::new(),
-        request: Request::Flow(Box::new(Flow { client, server, transport, port, hour, point })),
+        request: Request::Flow(Box::new(Flow { client, server, transport, port, hour, family, point })),
         basis,
         outcome,
     }

@@ -157,5 +157,5 @@ fn connection(text: &dyn Fn(&str) -> String) -> Result<Connection, Why> {
         "" => Point::Either,
         _ => return Err(Why::Field("`flow-direction` is none that AWS writes".to_owned())),
     };
-    Ok(Connection { client, server, transport, port, basis, outcome, point })
+    Ok(Connection { client, server, transport, port, basis, outcome, point, family: None })
 }

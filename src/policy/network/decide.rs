@@ -7,7 +7,7 @@
 use super::Cidr;
 use super::model::{Direction, IpBlock, NAMESPACE_NAME, NetworkPolicy, Peer, Port, PortRef};
 use super::unit::NetworkPermit;
-use crate::access::flow::{End, Flow, Labels, PodEnd, Reserved};
+use crate::access::flow::{End, Family, Flow, Labels, PodEnd, Reserved};
 use crate::policy::decision::{Decision, Layer};
 use crate::policy::rbac::LabelSelector;
 
@@ -120,7 +120,7 @@ fn is_peer(peer: &Peer, namespace: &str, direction: Direction, flow: &Flow) -> b
         Direction::Egress => &flow.server,
     };
     if let Some(block) = &peer.ip_block {
-        return peer.pod_selector.is_none() && peer.namespace_selector.is_none() && is_in(block, end);
+        return peer.pod_selector.is_none() && peer.namespace_selector.is_none() && is_in(block, end, flow.family);
     }
     // Neither a block nor a selector: the API server takes no such peer.
     if peer.pod_selector.is_none() && peer.namespace_selector.is_none() {
@@ -141,15 +141,17 @@ fn namespace_labels(pod: &PodEnd) -> Labels {
     labels
 }
 
-fn is_in(block: &IpBlock, end: &End) -> bool {
+fn is_in(block: &IpBlock, end: &End, family: Option<Family>) -> bool {
+    // What is known by no address may be any of its family, where the record told that much.
+    let is_every = || is_everything(block) && family.is_none_or(|family| family == block.cidr.family());
     match end {
         End::Address { address, .. } => {
             block.cidr.contains(*address) && !block.except.iter().any(|except| except.contains(*address))
         }
         // A pod with the node's network has the node's address, which the flow does not name.
-        End::Pod(pod) => pod.host_network && is_everything(block),
+        End::Pod(pod) => pod.host_network && is_every(),
         End::Reserved(Reserved::Host) => true,
-        End::Reserved(Reserved::RemoteNode | Reserved::KubeApiserver | Reserved::World) => is_everything(block),
+        End::Reserved(Reserved::RemoteNode | Reserved::KubeApiserver | Reserved::World) => is_every(),
     }
 }
 

@@ -166,7 +166,7 @@ mod tests {
         let names = names.iter().map(|name| (*name).to_owned()).collect();
         let server = End::Address { address: [192, 0, 2, 1].into(), names };
         let client = End::Pod(Box::<PodEnd>::default());
-        let flow = Flow { client, server, transport: Transport::Tcp, port: 443, hour: None, point: Point::Whole };
+        let flow = Flow { client, server, transport: Transport::Tcp, port: 443, hour: None, family: None, point: Point::Whole };
         let mut profile = Profile::default();
         let seen = profile.identities.entry(Identity::network("dev")).or_default();
         seen.requests.insert(RequestKey::Flow(Box::new(flow)), Seen::default());

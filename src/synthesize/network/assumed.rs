@@ -1,14 +1,15 @@
 //! What flows may not show and workloads need all the same: names, the API server, what configuration declares. Assumed, each with why.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, Ipv4Addr};
 
 use super::mentions::Links;
-use super::observed::{Flows, Setting, Side, Units, families, insert, sides, who_peer};
-use super::reach::{Anywhere, Far, Peers, every_pod, reaches};
+use super::observed::{Flows, Setting, Side, Units, families, insert, is_assumed, sides, who_peer};
+use super::reach::{API_SERVER_PORTS, Anywhere, Far, HTTPS, Peers, every_pod, reaches};
 use super::rules::{DNS, NAMES, ports};
 use super::selectors::Who;
 use super::topology::{Node, Topology};
-use crate::access::flow::{End, Flow, Labels, Transport};
+use crate::access::flow::{End, Flow, Labels, Reserved, Transport};
 use crate::access::pod::Workload;
 use crate::finding::Finding;
 use crate::policy::grant::Reason;
@@ -22,8 +23,13 @@ type Resolvers = BTreeMap<Peer, Resolver>;
 struct Resolver {
     /// The pods behind it, where it is pods.
     who: Option<Who>,
+    /// Whether those ask it too that were not seen to: an address outside is the choice of whoever asked it.
+    of_all: bool,
     transports: BTreeSet<Transport>,
 }
+
+/// Where Amazon's name service answers on every machine.
+const AMAZON_NAMES: Ipv4Addr = Ipv4Addr::new(169, 254, 169, 253);
 
 /// Pods of one selector on one port in one direction.
 pub(super) type Gate = (String, LabelSelector, Direction, (Transport, u16));
@@ -104,7 +110,9 @@ fn add_reaches(
         let key = written(&who, setting);
         let own = seen.get(&key).map(Vec::as_slice).unwrap_or_default();
         for mut reach in reaches(index, node, topology, &peers) {
-            reach.ports.retain(|port| number(port).is_some_and(|port| !is_shown(&reach.far, reach.direction, port, own)));
+            reach.ports.retain(|port| {
+                number(port).is_some_and(|port| !(reach.anywhere && is_shown(&reach.far, reach.direction, port, own)))
+            });
             for port in reach.ports.iter().filter_map(number) {
                 let gate = (key.0.clone(), key.1.clone(), reach.direction, port);
                 // Where a pod was refused, pods that nothing names are not let in.
@@ -129,17 +137,27 @@ fn add_reaches(
 
 /// Whether flows of the pods show this need met, so that their recorder is trusted to have shown all of it.
 fn is_shown(far: &Far, direction: Direction, port: (Transport, u16), own: &[(&Flow, Side<'_>)]) -> bool {
-    own.iter().filter(|(_, side)| side.direction == direction).any(|(flow, side)| {
-        let pod = side.other.pod().filter(|pod| !pod.host_network);
-        match direction {
-            // Any way out of the cluster's pods: the ports of production's API server, or of an endpoint, may be others.
-            Direction::Egress => pod.is_none(),
-            Direction::Ingress => {
-                let may_be = pod.is_none_or(|pod| *far == Far::Unnamed && pod.namespace != side.who.namespace);
-                (flow.transport, flow.port) == port && may_be
-            }
+    own.iter().filter(|(_, side)| side.direction == direction).any(|(flow, side)| match direction {
+        // Whichever of the need's ports it was: those of production may be others.
+        Direction::Egress => may_meet(*far, flow, side.other),
+        Direction::Ingress => {
+            let pod = side.other.pod().filter(|pod| !pod.host_network);
+            let may_be = pod.is_none_or(|pod| *far == Far::Unnamed && pod.namespace != side.who.namespace);
+            (flow.transport, flow.port) == port && may_be
         }
     })
+}
+
+/// Whether a way out may be one to the API server, or to AWS. What goes elsewhere, such as to a node's name service, says nothing of them.
+fn may_meet(far: Far, flow: &Flow, other: &End) -> bool {
+    let is_on = |ports: &[u16]| flow.transport == Transport::Tcp && ports.contains(&flow.port);
+    match (far, other) {
+        (Far::ApiServer, End::Reserved(Reserved::KubeApiserver)) => true,
+        (Far::ApiServer, End::Pod(pod)) => pod.host_network && is_on(API_SERVER_PORTS),
+        (Far::ApiServer, End::Address { .. } | End::Reserved(_)) => is_on(API_SERVER_PORTS),
+        (_, End::Address { .. } | End::Reserved(Reserved::World)) => is_on(HTTPS),
+        (_, End::Pod(_) | End::Reserved(_)) => false,
+    }
 }
 
 /// Where pods were refused.
@@ -154,7 +172,7 @@ fn shut(flows: &Flows, setting: &Setting<'_>) -> BTreeSet<Gate> {
     shut
 }
 
-/// Where every pod is let in on a port, one by one would say nothing more.
+/// Where every pod is let in on a port, one by one would say nothing more; but for those that flows show: they stay when that rule is narrowed.
 fn drop_among_every_pod(units: &mut Units, setting: &Setting<'_>) {
     let every = every_pod();
     let mut open: BTreeMap<_, BTreeSet<LabelSelector>> = BTreeMap::new();
@@ -162,8 +180,8 @@ fn drop_among_every_pod(units: &mut Units, setting: &Setting<'_>) {
         let gate = (unit.namespace.clone(), unit.direction, unit.port.clone());
         open.entry(gate).or_default().insert(unit.pods.clone());
     }
-    units.retain(|unit, _| {
-        let names_pods = unit.peer.as_ref().is_some_and(|peer| peer.ip_block.is_none() && *peer != every);
+    units.retain(|unit, (reason, _)| {
+        let names_pods = is_assumed(reason) && unit.peer.as_ref().is_some_and(|peer| peer.ip_block.is_none() && *peer != every);
         let gate = (unit.namespace.clone(), unit.direction, unit.port.clone());
         let Some(open) = open.get(&gate).filter(|_| names_pods) else { return true };
         let is_open = open.contains(&unit.pods)
@@ -195,29 +213,39 @@ fn who_of(node: &Node<'_>) -> Who {
     Who::of_workload(node.namespace, &Workload { kind: node.kind.to_owned(), name: node.name.to_owned() })
 }
 
-/// Who was asked for names in this cluster; by convention where nobody was seen to be.
+/// Who was asked for names in this cluster; by convention too where no pod, and no address on the node, was seen to be.
 fn resolvers(flows: &Flows, setting: &Setting<'_>) -> Resolvers {
     let mut resolvers = Resolvers::new();
     for flow in flows.granted.keys().filter(|flow| flow.port == NAMES && flow.client.pod().is_some()) {
-        let (peer, who) = match &flow.server {
-            End::Address { address, .. } => (Peer::addresses(Cidr::host(*address)), None),
-            End::Pod(pod) => match Who::of(pod).and_then(|who| Some((who_peer(&who, setting)?.0, who))) {
-                Some((peer, who)) => (peer, Some(who)),
+        let (peer, who, of_all) = match &flow.server {
+            End::Address { address, .. } => (Peer::addresses(Cidr::host(*address)), None, is_on_node(*address)),
+            End::Pod(pod) if !pod.host_network => match Who::of(pod).and_then(|who| Some((who_peer(&who, setting)?.0, who))) {
+                Some((peer, who)) => (peer, Some(who), true),
                 None => continue,
             },
-            End::Reserved(_) => continue,
+            End::Pod(_) | End::Reserved(_) => continue,
         };
         let resolver = resolvers.entry(peer).or_default();
         resolver.who = who;
+        resolver.of_all = of_all;
         resolver.transports.insert(flow.transport);
     }
-    if resolvers.is_empty() {
+    if !resolvers.values().any(|resolver| resolver.of_all) {
         let (namespace, label, value) = DNS;
         let peer = Peer::pods(namespace, &Labels::from([(label.to_owned(), value.to_owned())]));
         let transports = BTreeSet::from([Transport::Udp]);
-        resolvers.insert(peer, Resolver { who: None, transports });
+        resolvers.insert(peer, Resolver { who: None, of_all: true, transports });
     }
     resolvers
+}
+
+/// Whether a name server at this address is one that each node has for its pods, and not Amazon's, which pods ask with `dnsPolicy: Default`.
+/// <https://kubernetes.io/docs/tasks/administer-cluster/nodelocaldns/>, <https://docs.aws.amazon.com/vpc/latest/userguide/AmazonDNS-concepts.html>
+fn is_on_node(address: IpAddr) -> bool {
+    match address.to_canonical() {
+        IpAddr::V4(address) => address.is_link_local() && address != AMAZON_NAMES,
+        IpAddr::V6(address) => address.is_unicast_link_local(),
+    }
 }
 
 /// Name service for a workload. Where it was seen to ask over UDP it may have to ask over TCP for what does not fit.
@@ -241,9 +269,9 @@ fn add_names(units: &mut Units, who: &Who, own: &[(&Flow, Side<'_>)], resolvers:
     }
     for (peer, resolver) in resolvers {
         let why = match (asked.is_empty(), asked.contains(peer)) {
-            (true, _) => "every pod resolves names, and not every recording shows it",
-            (false, true) => "names that do not fit into an answer over UDP are asked for again over TCP",
-            (false, false) => continue,
+            (_, true) => "names that do not fit into an answer over UDP are asked for again over TCP",
+            (true, false) if resolver.of_all => "every pod resolves names, and not every recording shows it",
+            (_, false) => continue,
         };
         let mut transports = resolver.transports.clone();
         if transports.contains(&Transport::Udp) {

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
+use crate::access::flow::Family;
 use crate::access::inventory::Inventory;
 use crate::policy::network::Cidr;
 
@@ -13,14 +14,10 @@ const WIDEST: (u8, u8) = (24, 64);
 
 /// The blocks that stand for every address of the families in use, IPv4 first; of both where no address is known, since a missing one would
 /// cut pods off.
-pub(super) fn every_address(known: impl Iterator<Item = IpAddr>) -> Vec<Cidr> {
-    let (mut four, mut six) = (false, false);
-    for address in known {
-        four |= address.to_canonical().is_ipv4();
-        six |= address.to_canonical().is_ipv6();
-    }
-    let families = [(four || !six, Cidr::ALL_V4), (six || !four, Cidr::ALL_V6)];
-    families.into_iter().filter(|(used, _)| *used).map(|(_, block)| block).collect()
+pub(super) fn every_address(known: impl Iterator<Item = Family>) -> Vec<Cidr> {
+    let known: BTreeSet<Family> = known.collect();
+    let is_used = |family: &Family| known.is_empty() || known.contains(family);
+    [Family::V4, Family::V6].into_iter().filter(is_used).map(Cidr::every).collect()
 }
 
 /// The addresses of a cluster's pods, Services and nodes.
@@ -79,7 +76,11 @@ mod tests {
     #[test]
     fn a_family_is_left_out_only_where_the_other_is_known() {
         let families = |addresses: &[&str]| {
-            every_address(set(addresses).into_iter()).iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+            every_address(set(addresses).into_iter().map(Family::of))
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+                .join(" ")
         };
         assert_eq!(families(&[]), "0.0.0.0/0 ::/0");
         assert_eq!(families(&["10.0.0.1", "::ffff:10.0.0.2"]), "0.0.0.0/0");

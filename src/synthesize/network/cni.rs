@@ -5,16 +5,17 @@
 //! Calico: <https://docs.tigera.io/calico/latest/network-policy/get-started/kubernetes-policy/kubernetes-network-policy>
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use super::assumed::Opened;
-use super::observed::{Flows, Setting, Units};
+use super::observed::{Flows, Setting, Units, sides};
 use super::reach::Far;
 use crate::access::flow::{End, Flow, Reserved};
-use crate::access::inventory::{Place, ServicePort};
+use crate::access::inventory::{Holder, Place, ServicePort};
 use crate::access::pod::Pod;
 use crate::config::Cni;
 use crate::finding::{Code, Finding};
-use crate::policy::network::{Cidr, NetworkPermit};
+use crate::policy::network::{Cidr, Direction, NetworkPermit, Port, covers};
 
 use super::topology::{matches, target_number};
 
@@ -29,7 +30,7 @@ pub(super) fn remarks(units: &Units, opened: &Opened, (flows, setting): (&Flows,
             findings.push(Finding::new(Code::CniCannotHold, about(setting), note));
         }
         Cni::Cilium => cilium(units, opened, (flows, setting), findings),
-        Cni::Calico => {}
+        Cni::Calico => calico(units, flows, setting, findings),
     }
 }
 
@@ -119,7 +120,52 @@ fn cilium(units: &Units, opened: &Opened, (flows, setting): (&Flows, &Setting<'_
     let assumed = opened.values().filter(|fars| fars.keys().any(|far| *far != Far::Aws)).count();
     let count = flows.granted.keys().filter(inside).count().saturating_add(assumed);
     if count > 0 && units.keys().any(|unit| unit.peer.as_ref().is_some_and(|peer| peer.ip_block.is_some())) {
-        let note = "Cilium's CIDR rules match neither nodes nor, on a node, the API server: these connections need `toEntities`, which `--cilium` writes";
+        let form = if setting.config.network.cilium { "apply what `--cilium` wrote" } else { "`--cilium` writes these" };
+        let note = format!(
+            "Cilium's CIDR rules match neither nodes nor, on a node, the API server: these connections need `toEntities`; {form}"
+        );
         findings.push(Finding::new(Code::CniCannotHold, about(setting), note).counted(u64::try_from(count).unwrap_or(u64::MAX)));
     }
+}
+
+/// Calico compares the addresses of pods with blocks too, so that a pod that was refused may come in, or be reached, by a block.
+fn calico(units: &Units, flows: &Flows, setting: &Setting<'_>, findings: &mut Vec<Finding>) {
+    let mut blocks: BTreeMap<(&str, Direction, Option<&Port>), Vec<&NetworkPermit>> = BTreeMap::new();
+    for unit in units.keys().filter(|unit| unit.peer.as_ref().is_some_and(|peer| peer.ip_block.is_some())) {
+        blocks.entry((&unit.namespace, unit.direction, unit.port.as_ref())).or_default().push(unit);
+    }
+    let known = pod_addresses(setting);
+    for flow in &flows.refused {
+        let port = Port::number(flow.transport.name(), flow.port);
+        for side in sides(flow, setting.namespaces) {
+            let Some(pod) = side.other.pod().filter(|pod| !pod.host_network) else { continue };
+            let Some(blocks) = blocks.get(&(side.who.namespace.as_str(), side.direction, Some(&port))) else { continue };
+            // As one of whom nothing is known but that it has some address, and by the addresses that pods of its namespace had.
+            let ends = known.get(pod.namespace.as_str()).into_iter().flatten().map(|address| End::address(*address));
+            let by_address = [End::Reserved(Reserved::World)].into_iter().chain(ends).map(|other| match side.direction {
+                Direction::Ingress => Flow { client: other, ..flow.clone() },
+                Direction::Egress => Flow { server: other, ..flow.clone() },
+            });
+            let by_address: Vec<Flow> = by_address.collect();
+            if let Some(unit) = blocks.iter().find(|unit| by_address.iter().any(|flow| covers(unit, flow))) {
+                let note = format!(
+                    "{flow}: was only ever refused; Calico compares pods' addresses with blocks too, and lets it pass by {unit}"
+                );
+                findings.push(Finding::new(Code::CniCannotHold, about(setting), note));
+            }
+        }
+    }
+}
+
+/// The addresses that the pods of each namespace were seen with.
+fn pod_addresses<'a>(setting: &Setting<'a>) -> BTreeMap<&'a str, Vec<IpAddr>> {
+    let mut addresses: BTreeMap<&str, Vec<IpAddr>> = BTreeMap::new();
+    for ((_, address), holders) in setting.inventory.addresses.iter().filter(|((cluster, _), _)| cluster == setting.cluster) {
+        for holder in holders.keys() {
+            if let Holder::Pod { namespace, .. } = holder {
+                addresses.entry(namespace).or_default().push(*address);
+            }
+        }
+    }
+    addresses
 }

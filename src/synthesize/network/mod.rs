@@ -22,6 +22,7 @@ mod write;
 
 use std::collections::BTreeSet;
 
+use crate::access::flow::Family;
 use crate::access::identity::{Home, Identity, Name};
 use crate::access::profile::{IdentityProfile, Profile};
 use crate::config::{Config, NetworkBasis};
@@ -73,7 +74,7 @@ pub fn policy(
     cni::remarks(&units, &opened, (&flows, &setting), findings);
     let policies = write::policies(&units, &setting);
     for flow in flows.refused.iter().filter(|flow| !observed::sides(flow, &namespaces).is_empty()) {
-        if decide(&policies, flow).is_allow() {
+        if flow.where_told(&config.network.api_server).iter().any(|flow| decide(&policies, flow).is_allow()) {
             let note = format!("{flow}: was only ever refused, and what other flows need allows it too; find out which is meant");
             findings.push(Finding::new(Code::RefusedFlowAllowed, identity.to_string(), note));
         }
@@ -148,7 +149,7 @@ pub fn proposals(profile: &Profile, config: &Config, findings: &mut Vec<Finding>
             findings.push(Finding::new(Code::NameNotCarried, identity.to_string(), note));
             continue;
         }
-        let families = blocks::every_address(blocks::own_addresses(&profile.inventory, cluster));
+        let families = blocks::every_address(blocks::own_addresses(&profile.inventory, cluster).map(Family::of));
         let peers = Peers { network: &config.network, families: &families };
         let proposal = rules::proposal(cluster, namespace, &topology, &links, (&peers, findings));
         let count = proposal.policies.iter().map(|policy| policy.basis.len()).sum::<usize>();

@@ -3,16 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use super::observed::{Flows, Setting, Units};
+use super::observed::{Flows, Setting, Units, is_assumed};
 use crate::access::flow::{End, Flow, is_private};
 use crate::policy::network::{Cidr, Direction, IpBlock, NAMESPACE_NAME, NetworkPermit, Peer, covers};
 
-/// Takes out units that another one covers: with labels that a wider selector takes in whole, or of addresses in a wider block.
+/// Takes out units that another one covers, unless flows show it and nothing but an assumption stands behind the wider one: with labels that a wider selector takes in whole, or of addresses in a wider block.
 pub(super) fn drop_covered(units: &mut Units, setting: &Setting<'_>) {
     let blocks: BTreeSet<Cidr> = units.keys().filter_map(block).map(|block| block.cidr).filter(|cidr| !is_host(cidr)).collect();
     let all: Vec<NetworkPermit> = units.keys().cloned().collect();
     let (mut known_peers, mut known_selectors) = (BTreeMap::new(), BTreeMap::new());
     for unit in &all {
+        let is_shown = units.get(unit).is_some_and(|(reason, _)| !is_assumed(reason));
         let peers = known_peers.entry(&unit.peer).or_insert_with(|| {
             let others = unit.peer.as_ref().map(|peer| wider(peer, &blocks, setting)).unwrap_or_default();
             [unit.peer.clone()].into_iter().chain(others.into_iter().map(Some)).collect::<Vec<_>>()
@@ -24,7 +25,7 @@ pub(super) fn drop_covered(units: &mut Units, setting: &Setting<'_>) {
         let is_covered = peers.iter().any(|peer| {
             selectors.iter().any(|pods| {
                 let other = NetworkPermit { pods: (*pods).clone(), peer: peer.clone(), ..unit.clone() };
-                other != *unit && units.contains_key(&other)
+                other != *unit && units.get(&other).is_some_and(|(reason, _)| !is_shown || !is_assumed(reason))
             })
         });
         if is_covered {

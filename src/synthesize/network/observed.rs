@@ -11,7 +11,7 @@ use std::net::IpAddr;
 
 use super::blocks::{Kept, blocks, every_address, own_addresses};
 use super::selectors::{Pods, Who};
-use crate::access::flow::{End, Flow, LOWER_PORT, Passage, Passages, PodEnd, Reserved, Transport, is_served, resolve};
+use crate::access::flow::{End, Family, Flow, LOWER_PORT, Passage, Passages, PodEnd, Reserved, Transport, is_served, resolve};
 use crate::access::identity::Identity;
 use crate::access::inventory::Inventory;
 use crate::access::observation::Outcome;
@@ -82,6 +82,11 @@ impl Flows {
     }
 }
 
+/// Whether no flow stands behind it.
+pub(super) const fn is_assumed(reason: &Reason) -> bool {
+    matches!(reason, Reason::Assumed { .. })
+}
+
 /// The units of a cluster's policies, each with its reason.
 pub(super) type Units = BTreeMap<NetworkPermit, (Reason, Option<Generalization>)>;
 
@@ -121,6 +126,7 @@ pub(super) fn units(flows: &Flows, setting: &Setting<'_>) -> Units {
     let mut units = Units::new();
     let mut outside = Outside::new();
     let families = families(flows, setting);
+    let api_server = &setting.config.network.api_server;
     for (flow, reason) in &flows.granted {
         for side in sides(flow, setting.namespaces) {
             match side.other {
@@ -141,24 +147,14 @@ pub(super) fn units(flows: &Flows, setting: &Setting<'_>) -> Units {
                         setting,
                     );
                 }
-                End::Pod(_) | End::Reserved(_) => {
-                    for (place, cidr) in families.iter().enumerate() {
-                        let reason = if place == 0 {
-                            reason.clone()
-                        } else {
-                            Reason::Assumed { why: "the record names no address, which may be one of either family".to_owned() }
-                        };
-                        let wider = Generalization {
-                            rule: "address-unknown".to_owned(),
-                            examples: vec![side.other.to_string()],
-                            names: 1,
-                            admits: format!("every address outside of the cluster's pods on {} {}", flow.transport, flow.port),
-                        };
-                        let port = (flow.transport, flow.port);
-                        let peer = Peer::addresses(*cidr);
-                        insert(&mut units, &side.who, side.direction, peer, port, (reason, Some(wider)), setting);
+                End::Reserved(Reserved::KubeApiserver) if !api_server.is_empty() => {
+                    let told = Reason::Declared { by: "network.api-server".to_owned() };
+                    for block in api_server {
+                        let (peer, port) = (Peer::addresses(*block), (flow.transport, flow.port));
+                        insert(&mut units, &side.who, side.direction, peer, port, (told.clone(), None), setting);
                     }
                 }
+                End::Pod(_) | End::Reserved(_) => add_word(&mut units, flow, &side, reason, (&families, setting)),
             }
         }
     }
@@ -166,10 +162,32 @@ pub(super) fn units(flows: &Flows, setting: &Setting<'_>) -> Units {
     units
 }
 
+/// An end that is known by no address: every address of the family that the record told, else of all families in use.
+fn add_word(units: &mut Units, flow: &Flow, side: &Side<'_>, reason: &Reason, (families, setting): (&[Cidr], &Setting<'_>)) {
+    let told = flow.family.map(|family| vec![Cidr::every(family)]);
+    for (place, cidr) in told.as_deref().unwrap_or(families).iter().enumerate() {
+        let reason = if place == 0 {
+            reason.clone()
+        } else {
+            Reason::Assumed { why: "the record names no address, which may be one of either family".to_owned() }
+        };
+        let wider = Generalization {
+            rule: "address-unknown".to_owned(),
+            examples: vec![side.other.to_string()],
+            names: 1,
+            admits: format!("every address outside of the cluster's pods on {} {}", flow.transport, flow.port),
+        };
+        let (peer, port) = (Peer::addresses(*cidr), (flow.transport, flow.port));
+        insert(units, &side.who, side.direction, peer, port, (reason, Some(wider)), setting);
+    }
+}
+
 /// The blocks that stand for every address of this cluster's families.
 pub(super) fn families(flows: &Flows, setting: &Setting<'_>) -> Vec<Cidr> {
     let seen = flows.granted.keys().chain(&flows.refused).flat_map(|flow| [&flow.client, &flow.server]);
-    every_address(own_addresses(setting.inventory, setting.cluster).chain(seen.filter_map(End::known_address)))
+    let addresses = own_addresses(setting.inventory, setting.cluster).chain(seen.filter_map(End::known_address));
+    let told = flows.granted.keys().chain(&flows.refused).filter_map(|flow| flow.family);
+    every_address(addresses.map(Family::of).chain(told))
 }
 
 /// Pods as a peer; every pod of their namespace where they have no labels. `None` where no namespace can have that name.
@@ -244,7 +262,8 @@ fn add_outside(units: &mut Units, outside: &Outside, flows: &Flows, setting: &Se
         // Where every address had to be let through, one by one would say nothing more.
         let covered = |address: &IpAddr| {
             let peer = Peer::addresses(if address.is_ipv4() { Cidr::ALL_V4 } else { Cidr::ALL_V6 });
-            units.contains_key(&permit(who, *direction, peer, (*transport, *port), setting))
+            let every = units.get(&permit(who, *direction, peer, (*transport, *port), setting));
+            every.is_some_and(|(reason, _)| !is_assumed(reason))
         };
         let addresses: BTreeSet<IpAddr> = reasons.keys().map(|address| address.to_canonical()).collect();
         let addresses = addresses.into_iter().filter(|address| !covered(address)).collect();

@@ -15,8 +15,9 @@ use crate::policy::rbac::LabelSelector;
 
 /// Where API servers listen: behind the Service `kubernetes`, and by themselves.
 /// <https://kubernetes.io/docs/concepts/security/controlling-access/#transport-security>
-const API_SERVER_PORTS: &[u16] = &[443, 6443];
-const HTTPS: &[u16] = &[443];
+pub(super) const API_SERVER_PORTS: &[u16] = &[443, 6443];
+/// Where AWS listens.
+pub(super) const HTTPS: &[u16] = &[443];
 
 /// How many workloads a finding names.
 const NAMED_MAX: usize = 5;
