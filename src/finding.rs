@@ -142,6 +142,8 @@ codes! {
     FlowsShort = "flows-short", Warning;
     /// Workloads of a namespace with enforceable policies of which no flow was seen.
     WorkloadWithoutFlows = "workload-without-flows", Warning;
+    /// A ConfigMap names more hosts than are kept of one.
+    ConfigMapCut = "config-map-cut", Warning;
     /// The same id with other content: an id can be chosen by a client.
     DuplicateId = "duplicate-id", Warning;
     /// Records were rejected.

@@ -176,6 +176,22 @@ fn blocking_an_owners_deletion_asks_for_its_finalizers() {
         ["delete configmaps c in shop = Allowed (assumed)", "update deployments/finalizers.apps o in shop = Allowed (assumed)"];
     assert_eq!(written("patch", &one, owner("apps/v1", "Deployment")), both);
     assert_eq!(written("patch", &one, json!([])), both[..1], "owners that are taken away are changed too");
+    let json_patch = |operations: Value| beside(&event("patch", &one, json!({"requestObject": operations})));
+    let deployment = owner("apps/v1", "Deployment")[0].clone();
+    let (all, at) = ("/metadata/ownerReferences", "/metadata/ownerReferences/0");
+    for (operations, expected) in [
+        (json!([{"op": "add", "path": all, "value": [deployment]}]), &both[..]),
+        (json!([{"op": "add", "path": "/metadata/ownerReferences/-", "value": deployment}]), &both[..]),
+        (json!([{"op": "replace", "path": "/metadata", "value": {"ownerReferences": [deployment]}}]), &both[..]),
+        (json!([{"op": "remove", "path": at}]), &both[..1]),
+        (json!([{"op": "add", "path": "/metadata/ownerReferences/0/blockOwnerDeletion", "value": true}]), &both[..1]),
+        (json!([{"op": "move", "path": "/data/x", "from": all}]), &both[..1]),
+        (json!([{"op": "test", "path": all, "value": [deployment]}, {"op": "add", "path": "/data/x", "value": "y"}]), &[][..]),
+        (json!([{"op": "add", "path": "/metadata/ownerReferencesX", "value": [deployment]}]), &[][..]),
+        (json!([{"op": 1, "path": [all]}, 5, null, "ownerReferences"]), &[][..]),
+    ] {
+        assert_eq!(json_patch(operations.clone()), expected, "{operations}");
+    }
     let created = json!({"requestObject": owned(owner("apps/v1", "Deployment")), "responseStatus": {"code": 201}});
     assert!(!beside(&event("patch", &one, created)).join(" ").contains("delete"), "who creates may set owners");
     assert_eq!(

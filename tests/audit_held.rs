@@ -180,7 +180,8 @@ fn addresses_are_told_by_who_has_them_not_by_endpoints_of_others() {
         .map(|((cluster, address), holders)| {
             assert_eq!((cluster.as_str(), holders.len()), ("staging", 1));
             let spelled = holders.iter().map(|(holder, held)| match holder {
-                Holder::Pod { pod, .. } => format!("pod {pod} {}", held.first),
+                Holder::Pod { pod, .. } if held.began == Some(held.first) => format!("pod {pod} from {}", held.first),
+                Holder::Pod { pod, .. } => format!("pod {pod}"),
                 Holder::Service { name, .. } => format!("service {name}"),
                 Holder::Node(name) => format!("node {name}"),
             });
@@ -188,7 +189,7 @@ fn addresses_are_told_by_who_has_them_not_by_endpoints_of_others() {
         })
         .collect();
     let expected = [
-        ("10.0.0.5", "pod runner-7f5-x2x4k 2026-01-02T03:04:09Z"),
+        ("10.0.0.5", "pod runner-7f5-x2x4k from 2026-01-02T03:04:09Z"),
         ("10.96.0.7", "service web"),
         ("192.0.2.1", "node n1"),
         ("198.51.100.1", "service kubernetes"),
@@ -207,10 +208,21 @@ fn what_is_not_read_is_said() {
     let odd =
         json!({"kind": "Pod", "apiVersion": "v1", "metadata": {"name": 7, "uid": "o", "creationTimestamp": "soon"}, "spec": []});
     let same = pod("runner-7f5-x2x4k", "10.0.0.5");
-    let objects = [held(manifest, 1), held(account, 2), held(secret, 3), held(same.clone(), 4), held(same, 5), held(odd, 6)];
+    let mut shapeless = pod("shapeless", "10.0.0.8");
+    shapeless["spec"]["hostNetwork"] = json!("yes");
+    let service = json!({"kind": "Service", "apiVersion": "v1", "metadata": {"name": "w", "namespace": "ci", "uid": "w",
+        "creationTimestamp": "2026-01-01T00:00:00Z"}, "spec": {"selector": []}});
+    let template = json!({"kind": "Deployment", "apiVersion": "apps/v1", "metadata": {"name": "d", "namespace": "ci", "uid": "d",
+        "creationTimestamp": "2026-01-01T00:00:00Z"}, "spec": {"template": 5}});
+    let all = [manifest, account, secret, same.clone(), same, odd, shapeless, service, template];
+    let objects: Vec<HeldObject> = all.into_iter().zip(1..).map(|(object, number)| held(object, number)).collect();
     let (one, unread) = survey(&objects, &["staging"]);
     let notes: Vec<String> = unread.iter().map(|finding| format!("{:?} {}", finding.code, finding.note)).collect();
-    assert!(matches!(&notes[..], [kinds, manifests] if kinds.contains("1 Secret") && manifests.contains("2 Pod")), "{notes:?}");
+    assert!(
+        matches!(&notes[..], [kinds, manifests, malformed] if kinds.contains("1 Secret") && manifests.contains("1 Pod")
+            && malformed.contains("1 Deployment, 2 Pod, 1 Service")),
+        "{notes:?}"
+    );
     assert!(!notes.join("").contains("hunter"));
     assert_eq!(one.ledger.observed, 1, "the same object in two files is one");
     // Whose objects they are must be plain.

@@ -12,9 +12,11 @@ use serde::{Deserialize, Serialize};
 use super::identity::Identity;
 use super::mention::{CONFIG_HOSTS_MAX, ConfigHost};
 use super::pod::{Pod, PodBasis, Workload};
+pub use fact::Fact;
 use wire::addresses;
 pub(super) use wire::pairs;
 
+mod fact;
 mod wire;
 
 /// How many long-lived keys are kept by identity: IAM allows two at a time, a recording may see them rotated.
@@ -22,6 +24,12 @@ pub const ACCESS_KEYS_MAX: usize = 8;
 
 /// How many violations are kept by namespace: one of each kind, of which a cluster's own versions of the checks give fewer.
 pub const POD_VIOLATIONS_MAX: usize = 256;
+
+/// How many sets of labels are kept of one pod: it is born with one, and few are labelled anew.
+pub const POD_LABELS_MAX: usize = 8;
+
+/// How many selectors are kept of one Service that was seen with several.
+pub const SELECTORS_MAX: usize = 8;
 
 /// Which checks a violation names, without the containers and values in parentheses, which whoever made the pod chose.
 fn violation_kind(violation: &str) -> String {
@@ -87,130 +95,6 @@ pub struct Entrance {
     pub port: Option<i64>,
 }
 
-/// Something that a record showed to exist.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Fact {
-    /// A workload's pods look like this.
-    Workload {
-        /// Cluster and namespace.
-        cluster: String,
-        /// Its namespace.
-        namespace: String,
-        /// The owner of the pods.
-        workload: Workload,
-        /// A pod of it or its template.
-        pod: Box<Pod>,
-        /// Where `pod` was read from.
-        basis: PodBasis,
-    },
-    /// A pod belongs to a workload.
-    PodOwner {
-        /// The pod.
-        place: Place,
-        /// What owns it in the end.
-        workload: Workload,
-    },
-    /// A pod with an owner bears these labels, those that replicas and rollouts change left out.
-    PodLabels {
-        /// The pod.
-        place: Place,
-        /// Its labels.
-        labels: BTreeMap<String, String>,
-    },
-    /// A cron job and when it is due.
-    Schedule {
-        /// The cron job.
-        place: Place,
-        /// Its schedule as written; hostile text.
-        schedule: String,
-    },
-    /// A Service.
-    Service {
-        /// Where it stands.
-        place: Place,
-        /// What pods it selects; empty selects none.
-        selector: BTreeMap<String, String>,
-        /// Its ports.
-        ports: Vec<ServicePort>,
-    },
-    /// An Ingress sends traffic to these Services of its namespace.
-    Ingress {
-        /// Where it stands.
-        place: Place,
-        /// Names of Services.
-        services: BTreeSet<String>,
-    },
-    /// A way into a Service.
-    Entrance {
-        /// Where the Service stands.
-        place: Place,
-        /// Who comes in, and by what.
-        entrance: Entrance,
-    },
-    /// A ConfigMap names hosts.
-    ConfigMap {
-        /// Where it stands.
-        place: Place,
-        /// What may be Services.
-        hosts: BTreeSet<ConfigHost>,
-    },
-    /// A namespace and its labels.
-    Namespace {
-        /// The cluster.
-        cluster: String,
-        /// The name.
-        name: String,
-        /// Its labels.
-        labels: BTreeMap<String, String>,
-    },
-    /// A Kubernetes service account assumed this role (IRSA, EKS Pod Identity), by AWS's word or by its annotation.
-    ServiceAccountRole {
-        /// Namespace of the service account.
-        namespace: String,
-        /// Its name.
-        name: String,
-        /// The role's ARN.
-        role_arn: String,
-    },
-    /// The API server wrote that a pod violates the level that its namespace audits: evidence even without a body.
-    PodViolation {
-        /// The cluster.
-        cluster: String,
-        /// The namespace.
-        namespace: String,
-        /// The annotation's text, such as `would violate PodSecurity "restricted:latest": ...`; hostile text inside.
-        violation: String,
-    },
-    /// Who had an address at a time.
-    Address {
-        /// The cluster.
-        cluster: String,
-        /// The address.
-        address: IpAddr,
-        /// Whose it was.
-        holder: Holder,
-        /// When it was seen to be so.
-        time: Timestamp,
-        /// Whether it gave the address back then.
-        ended: bool,
-    },
-    /// A long-lived access key was used.
-    AccessKey {
-        /// Whose: a user, or root.
-        identity: Identity,
-        /// The beginning and the end of its id; the middle is left out.
-        key: String,
-    },
-    /// A KMS alias names a key.
-    KeyAlias {
-        /// `arn:...:alias/NAME`.
-        alias_arn: String,
-        /// `arn:...:key/ID`.
-        key_arn: String,
-    },
-}
-
 /// Who has an address.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -243,15 +127,38 @@ pub struct Held {
     /// When it gave the address back, the latest time that it did; `None` where no record shows that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended: Option<Timestamp>,
+    /// When the holder began to exist, the earliest that was said; `None` where nothing says. One that was seen with the address
+    /// before that is another of its name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub began: Option<Timestamp>,
 }
 
 /// A workload, as best seen.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WorkloadSeen {
-    /// The most trustworthy spec seen; among equals the greatest in order, so that order of reading doesn't matter.
+    /// The most trustworthy spec seen, one on a network of its own before one on its node's, which no policy holds; among equals the
+    /// greatest in order, so that order of reading doesn't matter. Its labels are the controller's own template's where that was seen:
+    /// whoever may change a pod can give that one others.
     pub pod: Pod,
     /// Where it was read from.
     pub basis: PodBasis,
+    /// Whether the labels are a template's.
+    #[serde(default)]
+    pub labels_of_template: bool,
+}
+
+impl WorkloadSeen {
+    /// Takes in one more sight: spec and labels each by themselves, so that order doesn't matter.
+    fn join(&mut self, other: WorkloadSeen) {
+        let labels = |seen: &mut WorkloadSeen| (seen.labels_of_template, std::mem::take(&mut seen.pod.metadata.labels));
+        let mut other = other;
+        let (own_labels, other_labels) = (labels(self), labels(&mut other));
+        let rank = |seen: &WorkloadSeen| (!seen.pod.spec.host_network, seen.basis);
+        if (rank(&other), &other.pod) > (rank(self), &self.pod) {
+            *self = other;
+        }
+        (self.labels_of_template, self.pod.metadata.labels) = own_labels.max(other_labels);
+    }
 }
 
 /// Everything that was seen to exist.
@@ -263,15 +170,18 @@ pub struct Inventory {
     /// Pods and what owns them; a name that was used again keeps the first owner in order.
     #[serde(default, with = "pairs")]
     pub pod_owners: BTreeMap<Place, BTreeSet<Workload>>,
-    /// Pods with an owner and the labels that they bear; of several sets the greatest in order.
+    /// Pods with an owner and the sets of labels that they bore, the first [`POD_LABELS_MAX`] in order.
     #[serde(default, with = "pairs")]
-    pub pod_labels: BTreeMap<Place, BTreeMap<String, String>>,
+    pub pod_labels: BTreeMap<Place, BTreeSet<BTreeMap<String, String>>>,
     /// Cron jobs that are not suspended, and when they are due; of several schedules the first in order.
     #[serde(default, with = "pairs")]
     pub schedules: BTreeMap<Place, String>,
     /// Services: selector and ports.
     #[serde(with = "pairs")]
     pub services: BTreeMap<Place, (BTreeMap<String, String>, Vec<ServicePort>)>,
+    /// Services that were seen with several selectors, and those, the first [`SELECTORS_MAX`] in order: which stood when, is not kept.
+    #[serde(default, with = "pairs")]
+    pub changed_selectors: BTreeMap<Place, BTreeSet<BTreeMap<String, String>>>,
     /// Services behind each Ingress.
     #[serde(with = "pairs")]
     pub ingresses: BTreeMap<Place, BTreeSet<String>>,
@@ -306,21 +216,21 @@ impl Inventory {
         match fact {
             Fact::Workload { cluster, namespace, workload, pod, basis } => {
                 let place = Place { cluster: cluster.clone(), namespace: namespace.clone(), name: workload.name.clone() };
-                let seen = WorkloadSeen { pod: (**pod).clone(), basis: *basis };
-                keep_greatest(&mut self.workloads, (place, workload.kind.clone()), seen, |seen| (seen.basis, seen.pod.clone()));
+                let labels_of_template = *basis == PodBasis::Template;
+                let seen = WorkloadSeen { pod: (**pod).clone(), basis: *basis, labels_of_template };
+                let key = (place, workload.kind.clone());
+                self.workloads.entry(key).and_modify(|kept| kept.join(seen.clone())).or_insert(seen);
             }
             Fact::PodOwner { place, workload } => {
                 self.pod_owners.entry(place.clone()).or_default().insert(workload.clone());
             }
             Fact::PodLabels { place, labels } => {
-                keep_greatest(&mut self.pod_labels, place.clone(), labels.clone(), Clone::clone);
+                keep_first(self.pod_labels.entry(place.clone()).or_default(), [labels.clone()], POD_LABELS_MAX);
             }
             Fact::Schedule { place, schedule } => {
                 keep_greatest(&mut self.schedules, place.clone(), schedule.clone(), |text| std::cmp::Reverse(text.clone()));
             }
-            Fact::Service { place, selector, ports } => {
-                keep_greatest(&mut self.services, place.clone(), (selector.clone(), ports.clone()), Clone::clone);
-            }
+            Fact::Service { place, selector, ports } => self.service(place, selector, ports),
             Fact::Ingress { place, services } => {
                 self.ingresses.entry(place.clone()).or_default().extend(services.iter().cloned());
             }
@@ -328,11 +238,7 @@ impl Inventory {
                 self.entrances.entry(place.clone()).or_default().insert(entrance.clone());
             }
             Fact::ConfigMap { place, hosts } => {
-                let kept = self.config_maps.entry(place.clone()).or_default();
-                kept.extend(hosts.iter().cloned());
-                while kept.len() > CONFIG_HOSTS_MAX {
-                    kept.pop_last();
-                }
+                keep_first(self.config_maps.entry(place.clone()).or_default(), hosts.iter().cloned(), CONFIG_HOSTS_MAX);
             }
             Fact::Namespace { cluster, name, labels } => {
                 self.namespaces.entry((cluster.clone(), name.clone())).or_default().extend(labels.clone());
@@ -341,33 +247,17 @@ impl Inventory {
                 let roles = self.service_account_roles.entry((namespace.clone(), name.clone())).or_default();
                 roles.insert(role_arn.clone());
             }
-            Fact::PodViolation { cluster, namespace, violation } => {
-                let violations = self.pod_violations.entry((cluster.clone(), namespace.clone())).or_default();
-                let kind = violation_kind(violation);
-                let alike = violations.iter().find(|kept| violation_kind(kept) == kind).cloned();
-                if alike.as_ref().is_none_or(|alike| violation < alike) {
-                    if let Some(alike) = &alike {
-                        violations.remove(alike);
-                    }
-                    violations.insert(violation.clone());
-                }
-                while violations.len() > POD_VIOLATIONS_MAX {
-                    violations.pop_last();
-                }
-            }
-            Fact::Address { cluster, address, holder, time, ended } => {
+            Fact::PodViolation { cluster, namespace, violation } => self.violation(cluster, namespace, violation),
+            Fact::Address { cluster, address, holder, time, ended, began } => {
                 let holders = self.addresses.entry((cluster.clone(), *address)).or_default();
-                let held = holders.entry(holder.clone()).or_insert(Held { first: *time, last: *time, ended: None });
+                let held = holders.entry(holder.clone()).or_insert(Held { first: *time, last: *time, ended: None, began: None });
                 held.first = held.first.min(*time);
                 held.last = held.last.max(*time);
                 held.ended = held.ended.max(ended.then_some(*time));
+                held.began = held.began.into_iter().chain(*began).min();
             }
             Fact::AccessKey { identity, key } => {
-                let keys = self.access_keys.entry(identity.clone()).or_default();
-                keys.insert(key.clone());
-                while keys.len() > ACCESS_KEYS_MAX {
-                    keys.pop_last();
-                }
+                keep_first(self.access_keys.entry(identity.clone()).or_default(), [key.clone()], ACCESS_KEYS_MAX);
             }
             Fact::KeyAlias { alias_arn, key_arn } => {
                 self.key_aliases.entry(alias_arn.clone()).or_default().insert(key_arn.clone());
@@ -375,21 +265,51 @@ impl Inventory {
         }
     }
 
+    fn service(&mut self, place: &Place, selector: &BTreeMap<String, String>, ports: &[ServicePort]) {
+        if let Some((kept, _)) = self.services.get(place).filter(|(kept, _)| kept != selector) {
+            let selectors = self.changed_selectors.entry(place.clone()).or_default();
+            keep_first(selectors, [kept.clone(), selector.clone()], SELECTORS_MAX);
+        }
+        keep_greatest(&mut self.services, place.clone(), (selector.clone(), ports.to_vec()), Clone::clone);
+    }
+
+    fn violation(&mut self, cluster: &str, namespace: &str, violation: &String) {
+        let violations = self.pod_violations.entry((cluster.to_owned(), namespace.to_owned())).or_default();
+        let kind = violation_kind(violation);
+        let alike = violations.iter().find(|kept| violation_kind(kept) == kind).cloned();
+        if alike.as_ref().is_none_or(|alike| violation < alike) {
+            if let Some(alike) = &alike {
+                violations.remove(alike);
+            }
+            violations.insert(violation.clone());
+        }
+        keep_first(violations, [], POD_VIOLATIONS_MAX);
+    }
+
     /// Every fact, in a fixed order; inserting them all gives this inventory again.
     pub fn facts(&self) -> impl Iterator<Item = Fact> {
-        let workloads = self.workloads.iter().map(|((place, kind), seen)| Fact::Workload {
-            cluster: place.cluster.clone(),
-            namespace: place.namespace.clone(),
-            workload: Workload { kind: kind.clone(), name: place.name.clone() },
-            pod: Box::new(seen.pod.clone()),
-            basis: seen.basis,
+        let workloads = self.workloads.iter().flat_map(|((place, kind), seen)| {
+            let from = |basis: PodBasis| Fact::Workload {
+                cluster: place.cluster.clone(),
+                namespace: place.namespace.clone(),
+                workload: Workload { kind: kind.clone(), name: place.name.clone() },
+                pod: Box::new(seen.pod.clone()),
+                basis,
+            };
+            // The labels of a template beside the spec of a pod.
+            let template = seen.labels_of_template && seen.basis != PodBasis::Template;
+            [from(seen.basis)].into_iter().chain(template.then(|| from(PodBasis::Template)))
         });
         let schedules =
             self.schedules.iter().map(|(place, schedule)| Fact::Schedule { place: place.clone(), schedule: schedule.clone() });
-        let services = self.services.iter().map(|(place, (selector, ports))| Fact::Service {
-            place: place.clone(),
-            selector: selector.clone(),
-            ports: ports.clone(),
+        let services = self.services.iter().flat_map(|(place, (kept, ports))| {
+            let selectors = self.changed_selectors.get(place).into_iter().flatten().filter(move |selector| *selector != kept);
+            let with = |selector: &BTreeMap<String, String>| Fact::Service {
+                place: place.clone(),
+                selector: selector.clone(),
+                ports: ports.clone(),
+            };
+            [kept].into_iter().chain(selectors).map(with)
         });
         let ingresses =
             self.ingresses.iter().map(|(place, services)| Fact::Ingress { place: place.clone(), services: services.clone() });
@@ -444,6 +364,7 @@ impl Inventory {
                     holder: holder.clone(),
                     time,
                     ended,
+                    began: held.began,
                 };
                 [at(held.first, false), at(held.last, false)].into_iter().chain(held.ended.map(|ended| at(ended, true)))
             })
@@ -454,8 +375,11 @@ impl Inventory {
         let owners = self.pod_owners.iter().flat_map(|(place, workloads)| {
             workloads.iter().map(|workload| Fact::PodOwner { place: place.clone(), workload: workload.clone() })
         });
-        let labels = self.pod_labels.iter();
-        owners.chain(labels.map(|(place, labels)| Fact::PodLabels { place: place.clone(), labels: labels.clone() }))
+        let labels = self
+            .pod_labels
+            .iter()
+            .flat_map(|(place, sets)| sets.iter().map(|labels| Fact::PodLabels { place: place.clone(), labels: labels.clone() }));
+        owners.chain(labels)
     }
 
     /// Takes in another inventory.
@@ -463,6 +387,13 @@ impl Inventory {
         for fact in other.facts() {
             self.insert(&fact);
         }
+    }
+}
+
+fn keep_first<T: Ord>(set: &mut BTreeSet<T>, more: impl IntoIterator<Item = T>, max: usize) {
+    set.extend(more);
+    while set.len() > max {
+        set.pop_last();
     }
 }
 

@@ -21,6 +21,8 @@ pub struct Mention<'t> {
     pub port: Option<i64>,
     /// Whether the text makes it a host beyond doubt: a URL, `host:port`, or a value.
     pub certain: bool,
+    /// Whether it stands in a URL.
+    pub url: bool,
 }
 
 impl<'t> Mention<'t> {
@@ -43,8 +45,14 @@ pub struct ConfigHost {
     pub port: Option<i64>,
 }
 
+/// Words in the name of a key whose value is a host.
+const HOST_KEYS: &[&str] = &["host", "url", "addr", "endpoint", "service", "server", "uri"];
+
+/// Words in the name of a key whose value is a secret.
+const SECRET_KEYS: &[&str] = &["pass", "secret", "token", "key", "credential"];
+
 /// The hosts in the values of a ConfigMap of `namespace` that can be Services by their form, at most [`CONFIG_HOSTS_MAX`]. Nothing else of
-/// the values is kept.
+/// the values is kept: a word alone only where its key names a host, and of what a key names a secret only a URL's host.
 #[must_use]
 pub fn config_hosts(config_map: &Value, namespace: &str) -> BTreeSet<ConfigHost> {
     let mut hosts = BTreeSet::new();
@@ -53,9 +61,15 @@ pub fn config_hosts(config_map: &Value, namespace: &str) -> BTreeSet<ConfigHost>
         for line in value.as_str().unwrap_or_default().lines().filter(|line| !line.trim_end().ends_with(':')) {
             // `key: value` and `- value` of YAML, or a value alone.
             let value = line.split_once(": ").map_or(line, |(_, value)| value).trim().trim_start_matches("- ");
+            let own = line.split_once(": ").or_else(|| line.split_once('=')).map_or(key.as_str(), |(own, _)| own);
+            let own = own.to_ascii_lowercase();
+            let named = |words: &[&str]| words.iter().any(|word| own.contains(word));
+            let (is_host, is_secret) = (named(HOST_KEYS), named(SECRET_KEYS));
             let is_value = !value.contains(char::is_whitespace);
             let possible = |mention: &Mention<'_>| {
-                mention.service(namespace).is_some_and(|(name, namespace)| is_service_label(name) && is_service_label(namespace))
+                let told = mention.url || (!is_secret && (is_host || mention.port.is_some() || mention.host.contains('.')));
+                let service = mention.service(namespace).filter(|_| told);
+                service.is_some_and(|(name, namespace)| is_service_label(name) && is_service_label(namespace))
             };
             for mention in mentions(value, is_value).into_iter().filter(possible) {
                 hosts.insert(ConfigHost { key: key.clone(), host: mention.host.to_owned(), port: mention.port });
@@ -101,7 +115,7 @@ pub fn mentions(word: &str, is_value: bool) -> Vec<Mention<'_>> {
             None => (authority, None),
         };
         if !host.is_empty() {
-            mentions.push(Mention { host: host.trim_end_matches('.'), port, certain: url || assigned || port.is_some() });
+            mentions.push(Mention { host: host.trim_end_matches('.'), port, certain: url || assigned || port.is_some(), url });
         }
     }
     mentions
@@ -150,11 +164,18 @@ mod tests {
             hosts.map(|host| format!("{}={}:{}", host.key, host.host, host.port.unwrap_or(0))).collect::<Vec<_>>()
         };
         let data = serde_json::json!({
-            "DB": "db", "URL": "redis://u:p@cache.data:6379/0", "MOTD": "the cache is down", "PEM": "MIIC+zCCAeOgAwIBAgIB",
-            "VERSION": "1.25.3", "app.yaml": "queue:\n  host: rabbit\n  list:\n  - a:1\n", "x.properties": "jdbc=jdbc:postgresql://pg/x",
+            "DB_HOST": "db", "DB": "plain", "DB_PASSWORD": "hunter2", "API_TOKEN": "abc.def", "KEYCLOAK_URL": "http://auth/x", "URL": "redis://u:p@cache.data:6379/0", "MOTD": "the cache is down", "PEM": "MIIC+zCCAeOgAwIBAgIB",
+            "VERSION": "1.25.3", "app.yaml": "queue:\n  host: rabbit\n  list:\n  - a:1\n  password: swordfish\n", "x.properties": "jdbc=jdbc:postgresql://pg/x",
             "N": 5, "LIST": ["db"],
         });
-        let known = ["DB=db:0", "URL=cache.data:6379", "app.yaml=a:1", "app.yaml=rabbit:0", "x.properties=pg:0"];
+        let known = [
+            "DB_HOST=db:0",
+            "KEYCLOAK_URL=auth:0",
+            "URL=cache.data:6379",
+            "app.yaml=a:1",
+            "app.yaml=rabbit:0",
+            "x.properties=pg:0",
+        ];
         assert_eq!(hosts(data), known);
         let many: String = (0..1000).map(|number| format!("http://s{number}\n")).collect();
         assert_eq!(hosts(serde_json::json!({ "a": many })).len(), CONFIG_HOSTS_MAX);

@@ -20,6 +20,8 @@ enum Unread {
     Kind,
     /// No API server stored them.
     Manifest,
+    /// An API server stored them, it seems, but they do not have the form of their kind.
+    Malformed,
     /// They are of a cluster that the log does not hold.
     Elsewhere,
     /// They name no cluster, and the log holds several.
@@ -33,6 +35,10 @@ impl Unread {
             Unread::Manifest => format!(
                 "holds manifests of pods and the like ({kinds}): they show what is meant, not what a cluster has, so they were not \
                  used; `kubectl get -o yaml` prints what it has"
+            ),
+            Unread::Malformed => format!(
+                "holds objects whose parts, or whose time of creation, do not have the form of their kind ({kinds}): what has not was not \
+                 used; fetch them again with `kubectl get -o yaml`"
             ),
             Unread::Elsewhere => {
                 format!("holds objects of a cluster of which the log holds nothing ({kinds}): only its RBAC was used")
@@ -71,6 +77,7 @@ pub fn held(objects: &[HeldObject], recorded: &Coverage, sink: &mut dyn Sink) ->
         let Some(standing) = audit::standing(held, cluster) else {
             let is_account = held.text("/kind") == "ServiceAccount";
             match audit::is_read(held) {
+                true if held.is_stored() => pass_over(Unread::Malformed),
                 true if !is_account => pass_over(Unread::Manifest),
                 true => {}
                 false => pass_over(Unread::Kind),
@@ -80,6 +87,9 @@ pub fn held(objects: &[HeldObject], recorded: &Coverage, sink: &mut dyn Sink) ->
         // The same object may stand in two files: a pod by itself and in a list of everything.
         if !seen.insert((cluster, held.text("/metadata/uid"), held.text("/metadata/resourceVersion"))) {
             continue;
+        }
+        if standing.is_malformed {
+            pass_over(Unread::Malformed);
         }
         standing.facts.iter().for_each(|fact| sink.fact(fact));
         if let Some(asked) = &standing.pod {

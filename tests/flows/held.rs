@@ -77,6 +77,109 @@ fn an_address_that_was_given_back_is_nobodys() {
     assert_eq!(client(&again, 20 * 86_400).unwrap()[0].client.to_string(), "Pod/next in shop");
 }
 
+/// One that is seen later may have been there before, unless its own beginning says that it was not.
+#[test]
+fn nothing_before_its_beginning_is_a_pods() {
+    let begun = |at: i64, seen: i64| {
+        let started = jiff::Timestamp::from_second(START + at).unwrap();
+        of_pod("update", "shop", "web", seen).replace("\"podIP\"", &format!("\"startTime\":\"{started}\",\"podIP\""))
+    };
+    let day = 86_400;
+    assert!(client(&inventory(&[of_pod("update", "shop", "web", 5 * day)]), 60).unwrap()[0].client.pod().is_some());
+    let later = inventory(&[begun(5 * day, 5 * day + 3)]);
+    assert!(matches!(client(&later, 60), Err(Unresolved::OwnerUnknown(_))), "{later:?}");
+    assert!(client(&later, 5 * day).unwrap()[0].client.pod().is_some());
+    let early = inventory(&[begun(0, 5 * day)]);
+    assert!(client(&early, day).unwrap()[0].client.pod().is_some());
+    // Another of its name had the address before.
+    let twice = inventory(&[of_pod("update", "shop", "web", 2 * day), begun(5 * day, 5 * day + 3)]);
+    assert!(client(&twice, 60).unwrap()[0].client.pod().is_some());
+    for seen in [later, early, twice] {
+        let mut again = Inventory::default();
+        again.merge(&seen);
+        assert_eq!(again, seen);
+        assert_eq!(serde_json::from_str::<Inventory>(&serde_json::to_string(&seen).unwrap()).unwrap(), seen);
+    }
+}
+
+fn written(kind: &str, plural: &str, group: &str, name: &str, at: i64, spec: &Value) -> String {
+    let body = json!({"kind": kind, "metadata": {"name": name, "namespace": "shop"}, "spec": spec});
+    let object = json!({"resource": plural, "namespace": "shop", "name": name, "apiGroup": group, "apiVersion": "v1"});
+    let root = if group.is_empty() { "/api".to_owned() } else { format!("/apis/{group}") };
+    event("update", &format!("{root}/v1/namespaces/shop/{plural}/{name}"), object, at, body)
+}
+
+/// A replica of Deployment web.
+fn replica(name: &str, at: i64, app: &str, host_network: bool) -> String {
+    let mut body = pod("shop", name);
+    body["metadata"]["labels"] = json!({"app": app, "pod-template-hash": "6d4b9c5f7d"});
+    body["metadata"]["ownerReferences"] = json!([{"kind": "ReplicaSet", "name": "web-6d4b9c5f7d", "controller": true}]);
+    body["spec"]["hostNetwork"] = json!(host_network);
+    let object = json!({"resource": "pods", "namespace": "shop", "name": name, "apiVersion": "v1"});
+    event("update", &format!("/api/v1/namespaces/shop/pods/{name}"), object, at, body)
+}
+
+#[test]
+fn the_controllers_template_says_what_its_pods_bear() {
+    let spec = json!({"containers": [{"name": "c", "image": "x"}]});
+    let template = json!({"template": {"metadata": {"labels": {"app": "web"}}, "spec": spec}});
+    let name = "web-6d4b9c5f7d-x2x4z";
+    let lines = [
+        written("Deployment", "deployments", "apps", "web", 4, &template),
+        replica(name, 5, "web", false),
+        replica(name, 3000, "xquarantine", false),
+        replica("web-6d4b9c5f7d-hhhhh", 4000, "web", true),
+    ];
+    let mut reversed = lines.clone();
+    reversed.reverse();
+    let seen = inventory(&lines);
+    assert_eq!(seen.workloads, inventory(&reversed).workloads);
+    assert_eq!(seen.pod_labels, inventory(&reversed).pod_labels);
+    let mut split = inventory(&lines[2..]);
+    split.merge(&inventory(&lines[..2]));
+    let mut other = inventory(&lines[..2]);
+    other.merge(&inventory(&lines[2..]));
+    assert_eq!((&split.workloads, &other.workloads), (&seen.workloads, &seen.workloads));
+    let kept = seen.workloads.values().next().unwrap();
+    assert_eq!(kept.pod.metadata.labels.get("app").map(String::as_str), Some("web"));
+    assert!(!kept.pod.spec.host_network, "some of its pods have a network of their own, which policies hold");
+    assert_eq!(client(&seen, 60).unwrap()[0].client.to_string(), "Deployment/web in shop");
+    // One that only ever bore others stands for those.
+    let foreign = inventory(&[lines[0].clone(), lines[2].clone()]);
+    let flows = client(&foreign, 60).unwrap();
+    let bearer = flows[0].client.pod().unwrap();
+    assert_eq!((bearer.workload.as_ref(), bearer.labels.get("app").map(String::as_str)), (None, Some("xquarantine")));
+}
+
+#[test]
+fn a_service_that_selected_other_pods_is_ambiguous() {
+    let deployment = |color: &str| {
+        let labels = json!({"app": "front", "color": color});
+        let template =
+            json!({"template": {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "c", "image": "x"}]}}});
+        written("Deployment", "deployments", "apps", color, 4, &template)
+    };
+    let service = |selector: Value, at: i64| {
+        let spec = json!({"selector": selector, "ports": [{"port": 443, "targetPort": 8443}], "clusterIP": "203.0.113.9"});
+        written("Service", "services", "", "front", at, &spec).replace("system:node:n1", "system:apiserver")
+    };
+    let (blue, green) = (json!({"color": "blue"}), json!({"color": "green"}));
+    let same = json!({"app": "front", "color": "blue"});
+    let of = |services: &[String]| inventory(&[&[deployment("blue"), deployment("green")], services].concat());
+    let server = |seen: &Inventory| client(seen, 60).map(|flows| flows[0].server.to_string());
+    assert_eq!(server(&of(&[service(blue.clone(), 5), service(same, 9)])).unwrap(), "Deployment/blue in shop");
+    for (one, two) in [(&blue, &green), (&green, &blue)] {
+        let seen = of(&[service(one.clone(), 5), service(two.clone(), 9000)]);
+        assert!(matches!(server(&seen), Err(Unresolved::OwnerAmbiguous(_))), "{seen:?}");
+        let mut merged = of(&[service(one.clone(), 5)]);
+        merged.merge(&of(&[service(two.clone(), 9000)]));
+        assert_eq!(merged.changed_selectors, seen.changed_selectors);
+        let mut again = Inventory::default();
+        again.merge(&seen);
+        assert_eq!(again, seen);
+    }
+}
+
 /// Whoever makes pods chooses names of containers, and so which texts come first; the checks themselves are few.
 #[test]
 fn many_violations_of_one_kind_hide_no_other() {

@@ -13,6 +13,7 @@ use super::days::Day;
 use super::identity::Identity;
 use super::inventory::Inventory;
 use super::last_accessed::LastUse;
+use super::mention::CONFIG_HOSTS_MAX;
 use crate::finding::{Code, Finding, Severity};
 pub use trail::{Blind, Cost, Strength};
 
@@ -101,6 +102,14 @@ impl Coverage {
         }
         for (account, trail) in &self.trails {
             trail::changes(account, trail, |event| !trail::breaks(event), &mut remarks);
+        }
+        for (place, _) in expected.inventory.config_maps.iter().filter(|(_, hosts)| hosts.len() >= CONFIG_HOSTS_MAX) {
+            let about = format!("ConfigMap/{} in {} of cluster {}", place.name, place.namespace, place.cluster);
+            let note = format!(
+                "it names {CONFIG_HOSTS_MAX} hosts or more; the first {CONFIG_HOSTS_MAX} in order were kept, so calls to \
+                                Services that others name are not assumed"
+            );
+            remarks.push(Finding::new(Code::ConfigMapCut, about, note));
         }
         self.mentioned(expected, &mut remarks);
         self.unlogged(expected, &mut remarks);

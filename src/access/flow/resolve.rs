@@ -161,7 +161,8 @@ impl Scene<'_> {
     }
 
     /// Who had an address in an hour: those that were seen with it within the hour, else the last before it, unless
-    /// it was seen to give the address back. Where it was only ever seen later, the one that had it alone.
+    /// it was seen to give the address back. Where it was only ever seen later, the one that had it alone, unless it is known to
+    /// have begun to exist after that hour.
     fn holders(&self, address: IpAddr, hour: Option<i64>) -> Result<Vec<&Holder>, Unresolved> {
         let Some(holders) = self.inventory.addresses.get(&(self.cluster.to_owned(), address)) else { return Ok(Vec::new()) };
         let Some(start) = hour.map(|hour| hour.saturating_mul(HOUR_SECONDS)) else { return Ok(holders.keys().collect()) };
@@ -177,6 +178,10 @@ impl Scene<'_> {
                 return Err(Unresolved::OwnerUnknown(format!("{address}, after whoever had it gave it back")));
             }
             found.extend(latest.map(|(holder, _)| holder));
+        }
+        let began_later = |held: &Held| held.began.is_some_and(|began| began <= held.first && began.as_second() >= end);
+        if found.is_empty() && holders.values().all(began_later) {
+            return Err(Unresolved::OwnerUnknown(format!("{address}, before whoever has it began")));
         }
         match (found.is_empty(), holders.len()) {
             (false, _) => Ok(found),
@@ -212,7 +217,15 @@ impl Scene<'_> {
         let (selector, ports) = service.ok_or_else(|| unknown("it was never seen whole"))?;
         let same = |own: &&ServicePort| own.port == i64::from(port) && transport_of(own) == Some(transport);
         let own = ports.iter().find(same).ok_or_else(|| unknown("it has no such port"))?;
-        let workloads = self.workloads(namespace).filter(|(_, seen)| selects(selector, &seen.pod));
+        let behind =
+            |selector: &super::Labels| self.workloads(namespace).filter(|(_, seen)| selects(selector, &seen.pod)).collect();
+        let workloads: Vec<_> = behind(selector);
+        let mut others = self.inventory.changed_selectors.get(&self.place(namespace, name)).into_iter().flatten();
+        if others.any(|other| behind(other) != workloads) {
+            return Err(Unresolved::OwnerAmbiguous(format!(
+                "Service/{name} in {namespace}: it selected other pods at another time"
+            )));
+        }
         let mut found = BTreeSet::new();
         for ((place, kind), seen) in workloads {
             let port = target(own, &seen.pod).ok_or_else(|| unknown("a pod behind it does not declare the named port"))?;
@@ -228,9 +241,10 @@ impl Scene<'_> {
             return Ok(self.owned(workload.clone(), end));
         }
         let key = self.place(&end.namespace, &end.pod);
-        let borne = self.inventory.pod_labels.get(&key).filter(|_| end.labels.is_empty());
-        let end = &PodEnd { labels: borne.unwrap_or(&end.labels).clone(), ..end.clone() };
         let owners = self.inventory.pod_owners.get(&key).cloned().unwrap_or_default();
+        let borne = self.inventory.pod_labels.get(&key).filter(|_| end.labels.is_empty());
+        let borne = borne.and_then(|sets| self.standing_labels(end, &owners, sets));
+        let end = &PodEnd { labels: borne.unwrap_or(&end.labels).clone(), ..end.clone() };
         let owners = if owners.is_empty() { self.by_name(end) } else { owners };
         let owners = if owners.is_empty() { self.by_labels(end) } else { owners };
         let named = || format!("Pod/{} in {}", end.pod, end.namespace);
@@ -241,6 +255,20 @@ impl Scene<'_> {
             (0, _) => Ok(self.labelled(&end.namespace, end.clone())),
             _ => Err(Unresolved::OwnerAmbiguous(named())),
         }
+    }
+
+    /// The labels that a pod stands for: of several that it bore those of its owner's pods, which its successors will bear. When it
+    /// bore which, is not kept.
+    fn standing_labels<'s>(
+        &self,
+        end: &PodEnd,
+        owners: &BTreeSet<Workload>,
+        sets: &'s BTreeSet<super::Labels>,
+    ) -> Option<&'s super::Labels> {
+        let pods = || owners.iter().filter_map(|owner| self.template(&end.namespace, owner));
+        let bearing = |labels: &super::Labels| PodEnd { labels: labels.clone(), ..PodEnd::default() };
+        let of_owner = |labels: &&super::Labels| pods().any(|pod| bears_labels_of(&bearing(labels), pod));
+        sets.iter().find(of_owner).or_else(|| sets.last())
     }
 
     /// Workloads of the inventory whose pods have such a name. A `*` at the end stands for what was generated.

@@ -112,6 +112,10 @@ fn text<'a>(value: &'a Value, key: &str) -> &'a str {
     value.get(key).and_then(Value::as_str).unwrap_or_default()
 }
 
+fn elements(value: &Value) -> Vec<&Value> {
+    value.as_array().into_iter().flatten().collect()
+}
+
 fn texts<'a>(value: &'a Value, key: &str) -> Vec<&'a str> {
     value.get(key).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect()
 }
@@ -245,7 +249,7 @@ pub(super) fn group_of(version: &str) -> &str {
 
 /// Where OwnerReferencesPermissionEnforcement is on, changing owners needs `delete` on what is owned, and an object that blocks its
 /// owner's deletion `update` on the owner's `finalizers`. Only what a request itself sets is looked at: an update repeats what was
-/// there before. An owner's resource is told from its kind. (plugin/pkg/admission/gc/gc_admission.go)
+/// there before, so whether it changes owners cannot be told. An owner's resource is told from its kind. (plugin/pkg/admission/gc/gc_admission.go)
 /// <https://kubernetes.io/docs/reference/access-authn-authz/admission-controllers/#ownerreferencespermissionenforcement>
 fn owners(event: &Event<'_>, resource: &KubeResource) -> Vec<(KubeRequest, Basis)> {
     let sent = event.request.or(event.response.filter(|_| event.verb == "create"));
@@ -254,15 +258,42 @@ fn owners(event: &Event<'_>, resource: &KubeResource) -> Vec<(KubeRequest, Basis
         return Vec::new();
     };
     let Ok(object) = serde_json::from_str::<Value>(sent) else { return Vec::new() };
-    let Some(references) = object.get("metadata").and_then(|metadata| metadata.get("ownerReferences")) else { return Vec::new() };
+    let Some(set) = owners_set(&object) else { return Vec::new() };
     let blocking = |owner: &&Value| owner.get("blockOwnerDeletion").and_then(Value::as_bool) == Some(true);
-    let owners = references.as_array().into_iter().flatten().filter(blocking).take(OWNERS_MAX);
+    let owners = set.into_iter().filter(blocking).take(OWNERS_MAX);
     let finalized = owners.filter_map(|owner| Some(ask("update", owner_of(owner, &resource.namespace)?)));
     let is_status_of_pods = body::is_pods(resource) && resource.subresource == "status";
     let owned =
         (event.verb == "patch" && event.code() != Some(201) && !is_status_of_pods).then(|| ask("delete", resource.clone()));
     let assumed = |request| (request, Basis::Assumed(OWNERS_ENFORCED.to_owned()));
     owned.into_iter().chain(finalized).map(assumed).collect()
+}
+
+/// The owners that an object, a merge patch or a JSON patch sets; `None` where it touches none. What a JSON patch takes from elsewhere,
+/// or changes inside one owner, changes owners, but which one stands there is not known.
+fn owners_set(sent: &Value) -> Option<Vec<&Value>> {
+    const OWNERS: &str = "/metadata/ownerReferences";
+    let Value::Array(operations) = sent else {
+        return Some(elements(sent.get("metadata")?.get("ownerReferences")?));
+    };
+    let mut set = None;
+    for operation in operations.iter().filter(|operation| text(operation, "op") != "test") {
+        let below = |key: &str| text(operation, key).strip_prefix(OWNERS).filter(|rest| rest.is_empty() || rest.starts_with('/'));
+        let value = operation.get("value").unwrap_or(&Value::Null);
+        let owners = match (below("path"), text(operation, "path")) {
+            (Some(""), _) => elements(value),
+            (Some(rest), _) if rest.matches('/').count() == 1 => vec![value],
+            (Some(_), _) => Vec::new(),
+            (None, "/metadata") => match value.get("ownerReferences") {
+                Some(owners) => elements(owners),
+                None => continue,
+            },
+            (None, _) if text(operation, "op") == "move" && below("from").is_some() => Vec::new(),
+            (None, _) => continue,
+        };
+        set.get_or_insert_with(Vec::new).extend(owners);
+    }
+    set
 }
 
 /// On OpenShift a pod is admitted by one SecurityContextConstraints, which its annotation names: its service account, or who created

@@ -1,6 +1,7 @@
 //! Objects that a cluster held, read as the bodies of events are: what they show to exist, and which pods were admitted.
 
 use jiff::Timestamp;
+use serde_json::Value;
 
 use super::body;
 use super::carried::{group_of, plural_of};
@@ -22,6 +23,8 @@ pub struct Standing {
     pub facts: Vec<Fact>,
     /// The pod that was admitted, or that its template makes; `None` for other kinds.
     pub pod: Option<Asked>,
+    /// Whether a part that is read has not the form that an object of its kind has, so that the object, or that part, was not read.
+    pub is_malformed: bool,
 }
 
 /// Whether anything is read from objects of this kind.
@@ -39,7 +42,24 @@ pub fn standing(held: &HeldObject, cluster: &str) -> Option<Standing> {
     let started = moment::parse(held.text("/status/startTime")).unwrap_or(time);
     let facts = facts::standing(cluster, &resource, &held.object, started);
     let pod = body::admitted(cluster, &resource, &held.object, PodBasis::Response, Outcome::Allowed);
-    Some(Standing { time, facts, pod })
+    let is_malformed = held.text("/metadata/name").is_empty() || lacks_form(held, &resource, pod.as_ref());
+    Some(Standing { time, facts, pod, is_malformed })
+}
+
+fn lacks_form(held: &HeldObject, resource: &KubeResource, pod: Option<&Asked>) -> bool {
+    let at = |pointer: &str| held.object.pointer(pointer).filter(|part| !part.is_null());
+    let is_list = |pointer: &str| at(pointer).is_none_or(Value::is_array);
+    let is_object = |pointer: &str| at(pointer).is_none_or(Value::is_object);
+    // What another controller owns is seen through that one.
+    let owned = at("/metadata/ownerReferences").and_then(Value::as_array).is_some_and(|owners| !owners.is_empty());
+    match held.text("/kind") {
+        "Service" => !at("/spec").is_some_and(Value::is_object) || !is_object("/spec/selector") || !is_list("/spec/ports"),
+        "ConfigMap" => !is_object("/data"),
+        "Node" => !is_list("/status/addresses"),
+        "Namespace" | "ServiceAccount" => !is_object("/metadata/labels") || !is_object("/metadata/annotations"),
+        _ if body::is_pods(resource) => pod.is_none(),
+        _ => body::has_template(resource) && !owned && pod.is_none(),
+    }
 }
 
 /// The resource that serves objects of this kind.

@@ -56,7 +56,7 @@ pub(super) fn links<'a>(topology: &Topology<'a>, inventory: &Inventory) -> Links
             let place = Place { cluster: node.cluster.to_owned(), namespace: node.namespace.to_owned(), name: name.clone() };
             for named in inventory.config_maps.get(&place).into_iter().flatten() {
                 if keys.as_ref().is_none_or(|keys| keys.contains(&named.key)) {
-                    add(&Mention { host: &named.host, port: named.port, certain: true }, Some(&name));
+                    add(&Mention { host: &named.host, port: named.port, certain: true, url: false }, Some(&name));
                 }
             }
         }

@@ -18,6 +18,7 @@ const WRITE: &[&str] = &["create", "update", "patch"];
 const CHANGE: &[&str] = &["update", "patch"];
 const RBAC: &[&str] = &["rbac.authorization.k8s.io"];
 const CERTIFICATES: &[&str] = &["certificates.k8s.io"];
+const OPENSHIFT_SECURITY: &str = "security.openshift.io";
 const ADMISSION: &[&str] = &["admissionregistration.k8s.io"];
 
 const fn risk(
@@ -105,6 +106,12 @@ const RISKS: &[Risk] = &[
         &["create", "update", "patch", "delete", "deletecollection"],
         "decides what is admitted, and may change it",
     ),
+    risk(
+        &[OPENSHIFT_SECURITY],
+        &["securitycontextconstraints"],
+        WRITE,
+        "writes SecurityContextConstraints, and so decides what pods may have of the host",
+    ),
     risk(&["apiregistration.k8s.io"], &["apiservices"], WRITE, "answers for a whole API group in place of the API server"),
     risk(
         &["apiextensions.k8s.io"],
@@ -119,6 +126,10 @@ const RISKS: &[Risk] = &[
         "sends a Service's traffic to where it likes, other namespaces included",
     ),
 ];
+
+/// The SecurityContextConstraints of OpenShift that give a pod nothing beyond what any authenticated account has.
+/// <https://docs.redhat.com/en/documentation/openshift_container_platform/4.16/html/authentication_and_authorization/managing-pod-security-policies>
+const PLAIN_CONSTRAINTS: &[&str] = &["restricted", "restricted-v2", "restricted-v3"];
 
 /// ConfigMaps of `kube-system` in which clusters keep who may sign in and what the resolver answers.
 const KEY_MAPS: &[&str] = &["aws-auth", "coredns", "extension-apiserver-authentication", "kubeadm-config"];
@@ -142,6 +153,12 @@ pub(super) fn risks(permit: &Permit) -> Vec<&'static str> {
     let key_map = name.as_deref().is_none_or(|name| KEY_MAPS.contains(&name));
     if resource == "configmaps" && api_group.is_empty() && CHANGE.contains(&verb.as_str()) && system && key_map {
         risks.push("writes ConfigMaps of kube-system, where some clusters keep who may sign in (`aws-auth`)");
+    }
+    let plain_constraints = name.as_deref().is_some_and(|name| PLAIN_CONSTRAINTS.contains(&name));
+    if resource == "securitycontextconstraints" && api_group == OPENSHIFT_SECURITY && verb == "use" && !plain_constraints {
+        risks.push(
+            "runs pods with what that SecurityContextConstraints adds to `restricted`: other users, the host's parts, privileges",
+        );
     }
     risks
 }
@@ -202,6 +219,8 @@ mod tests {
             "patch - namespaces",
             "get * secrets",
             "* - configmaps",
+            "use security.openshift.io securitycontextconstraints",
+            "patch security.openshift.io securitycontextconstraints",
             "get - *",
         ] {
             assert!(!risks(&unit(risky)).is_empty(), "{risky}");
@@ -215,6 +234,12 @@ mod tests {
             "get apps */scale",
         ] {
             assert_eq!(risks(&unit(plain)), Vec::<&str>::new(), "{plain}");
+        }
+        for (name, risky) in [("privileged", true), ("anyuid", true), ("my-restricted", true), ("restricted-v2", false)] {
+            let mut permit = unit("use security.openshift.io securitycontextconstraints");
+            let Permit::Rbac { name: own, .. } = &mut permit else { panic!("{name}") };
+            *own = Some(name.to_owned());
+            assert_eq!(!risks(&permit).is_empty(), risky, "{name}");
         }
     }
 }

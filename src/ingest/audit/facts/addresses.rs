@@ -2,12 +2,14 @@
 
 use std::net::IpAddr;
 
+use jiff::Timestamp;
 use serde_json::Value;
 
 use super::{Scene, name_of};
 use crate::access::identity::is_object_name;
 use crate::access::inventory::{Fact, Holder};
 use crate::ingest::audit::body::namespace_of;
+use crate::ingest::moment;
 
 /// The Service of the API server itself, and where it stands.
 pub(super) const APISERVER: (&str, &str) = ("default", "kubernetes");
@@ -37,7 +39,7 @@ fn text<'a>(value: &'a Value, path: &[&str]) -> Option<&'a str> {
 }
 
 /// A holder of an address; `None` where the text is none, such as the `None` of a headless Service.
-fn held(scene: &Scene<'_>, address: &str, holder: &Holder) -> Option<Fact> {
+fn held(scene: &Scene<'_>, address: &str, holder: &Holder, began: Option<Timestamp>) -> Option<Fact> {
     let address = address.parse::<IpAddr>().ok()?.to_canonical();
     Some(Fact::Address {
         cluster: scene.cluster.to_owned(),
@@ -45,7 +47,14 @@ fn held(scene: &Scene<'_>, address: &str, holder: &Holder) -> Option<Fact> {
         holder: holder.clone(),
         time: scene.time?,
         ended: scene.deletes,
+        began,
     })
+}
+
+/// When an object began to be, by what the API server and the kubelet keep of it.
+fn began(object: &Value) -> Option<Timestamp> {
+    let started = text(object, &["status", "startTime"]).and_then(moment::parse);
+    started.or_else(|| moment::parse(text(object, &["metadata", "creationTimestamp"])?))
 }
 
 /// A pod that shares its node's network has the node's address. One that ended keeps its address in its status, though another may
@@ -64,14 +73,14 @@ fn pod(scene: &Scene<'_>, object: &Value) -> Vec<Fact> {
     let hosts = several(status, "hostIP", "hostIPs");
     if let Some(node) = text(object, &["spec", "nodeName"]).filter(|node| is_object_name(node)) {
         let holder = Holder::Node(node.to_owned());
-        facts.extend(hosts.iter().filter_map(|address| held(scene, address, &holder)));
+        facts.extend(hosts.iter().filter_map(|address| held(scene, address, &holder, None)));
     }
     let on_host = object.get("spec").and_then(|spec| spec.get("hostNetwork")).and_then(Value::as_bool) == Some(true);
     let ended = !scene.changes && matches!(text(status, &["phase"]), Some("Succeeded" | "Failed"));
     if !on_host && !ended {
         let holder = Holder::Pod { namespace, pod };
         let own = several(status, "podIP", "podIPs").into_iter().filter(|address| !hosts.contains(address));
-        facts.extend(own.filter_map(|address| held(scene, &address, &holder)));
+        facts.extend(own.filter_map(|address| held(scene, &address, &holder, began(object))));
     }
     facts
 }
@@ -83,7 +92,7 @@ fn node(scene: &Scene<'_>, object: &Value) -> Vec<Fact> {
     let holder = Holder::Node(name);
     let addresses =
         list(status, "addresses").filter(|address| matches!(text(address, &["type"]), Some("InternalIP" | "ExternalIP")));
-    addresses.filter_map(|address| held(scene, text(address, &["address"])?, &holder)).collect()
+    addresses.filter_map(|address| held(scene, text(address, &["address"])?, &holder, None)).collect()
 }
 
 /// <https://kubernetes.io/docs/reference/kubernetes-api/service-resources/service-v1/>
@@ -98,7 +107,7 @@ fn service(scene: &Scene<'_>, object: &Value) -> Vec<Fact> {
         balancer.into_iter().flat_map(|balancer| list(balancer, "ingress")).filter_map(|ingress| text(ingress, &["ip"]));
     let own = text(object, &["spec", "clusterIP"]).into_iter().chain(texts("clusterIPs")).chain(texts("externalIPs"));
     let holder = Holder::Service { namespace, name };
-    own.chain(balanced).filter_map(|address| held(scene, address, &holder)).collect()
+    own.chain(balanced).filter_map(|address| held(scene, address, &holder, began(object))).collect()
 }
 
 /// The pod that an endpoint stands for; the API server's own endpoints are no pods.
@@ -121,12 +130,14 @@ fn behind(scene: &Scene<'_>, object: &Value, service: &str, endpoint: &Value) ->
 fn slice(scene: &Scene<'_>, object: &Value, endpoint: &Value) -> Vec<Fact> {
     let service = text(object, &["metadata", "labels", "kubernetes.io/service-name"]).unwrap_or_default();
     let Some(holder) = behind(scene, object, service, endpoint) else { return Vec::new() };
-    list(endpoint, "addresses").filter_map(Value::as_str).filter_map(|address| held(scene, address, &holder)).collect()
+    list(endpoint, "addresses").filter_map(Value::as_str).filter_map(|address| held(scene, address, &holder, None)).collect()
 }
 
 /// <https://kubernetes.io/docs/reference/kubernetes-api/service-resources/endpoints-v1/>
 fn endpoints(scene: &Scene<'_>, object: &Value, subset: &Value) -> Vec<Fact> {
     let service = name_of(scene, object).unwrap_or_default();
     let addresses = list(subset, "addresses").chain(list(subset, "notReadyAddresses"));
-    addresses.filter_map(|address| held(scene, text(address, &["ip"])?, &behind(scene, object, &service, address)?)).collect()
+    addresses
+        .filter_map(|address| held(scene, text(address, &["ip"])?, &behind(scene, object, &service, address)?, None))
+        .collect()
 }
