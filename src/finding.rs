@@ -146,6 +146,8 @@ codes! {
     ConfigMapCut = "config-map-cut", Warning;
     /// The same id with other content: an id can be chosen by a client.
     DuplicateId = "duplicate-id", Warning;
+    /// Profiles that hold the same logs were merged: counts are upper bounds.
+    CountsUpperBound = "counts-upper-bound", Note;
     /// Records were rejected.
     RecordsRejected = "records-rejected", Warning;
     /// Evidence comes from calls that failed after authorization (not found, conflict, validation).

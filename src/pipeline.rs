@@ -292,6 +292,12 @@ fn remarks(profile: &Profile, source: &Source<'_>, verdict: &Verdict) -> Vec<Fin
         let code = if matches!(why, Undecided::DirectionUnknown(_)) { Code::FlowDirectionUnknown } else { Code::EventUnmapped };
         remarks.push(Finding::new(code, "the log", note).counted(*count));
     }
+    let twice = profile.ledger.counted_twice.len();
+    if twice > 0 {
+        let note = "these logs are in more than one of the profiles: their records count twice, so counts are upper bounds";
+        let logs = u64::try_from(twice).unwrap_or(u64::MAX);
+        remarks.push(Finding::new(Code::CountsUpperBound, "the profiles", note).counted(logs));
+    }
     let rejected = profile.ledger.rejected_count().saturating_sub(profile.ledger.passed_over());
     if rejected > 0 {
         remarks.push(

@@ -122,7 +122,7 @@ fn decision_and_code_are_told_apart() {
 fn stages_and_paths_that_name_no_resource() {
     for (stage, expected) in [
         ("RequestReceived", Stage::Received),
-        ("ResponseStarted", Stage::Answered),
+        ("ResponseStarted", Stage::Started),
         ("ResponseComplete", Stage::Answered),
         ("Panic", Stage::Answered),
     ] {

@@ -27,7 +27,7 @@ fn whole_log(folder: &Path) -> String {
 #[test]
 fn help_of_every_subcommand_is_as_reviewed() {
     let bless = std::env::var_os("TIGHTFIT_BLESS").is_some();
-    for command in ["", "generate", "verify", "profile", "doctor", "explain", "catalog", "completions"] {
+    for command in ["", "generate", "verify", "profile", "doctor", "merge", "explain", "catalog", "completions"] {
         let arguments: Vec<&str> = [command, "--help"].into_iter().filter(|word| !word.is_empty()).collect();
         let (code, said, _) = ended(&tightfit(&root(), &arguments));
         assert_eq!(code, 0);

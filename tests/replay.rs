@@ -5,10 +5,12 @@
 use std::collections::BTreeMap;
 
 use tightfit::access::aws::{Action, Arn, AwsRequest, AwsRequestKey, Context, Resource};
+use tightfit::access::evidence::EventRef;
 use tightfit::access::identity::{Identity, Name};
 use tightfit::access::kube::{KubeRequest, KubeTarget};
-use tightfit::access::observation::{Basis, Observation, Origin, Outcome, Record, Sink};
+use tightfit::access::observation::{Basis, Observation, Outcome, Record, Sink};
 use tightfit::access::request::Request;
+use tightfit::access::times::Times;
 use tightfit::config::{Config, UncheckedConfig};
 use tightfit::policy::iam::PolicyDocument;
 use tightfit::policy::rbac::{Binding, ClusterRole, Kind, ObjectMeta, PolicyRule, RbacPolicy, RoleRef, Subject};
@@ -24,18 +26,19 @@ fn verdict(identity: &Identity, documents: Documents, asked: &[(Request, &[Strin
     let config: Config = UncheckedConfig::parse("t.toml", "").unwrap().check().unwrap();
     let mut replay = Replay::new(&policies, &config);
     for (number, (request, groups, outcome)) in (1..).zip(asked) {
-        replay.record(&Record::Observed(vec![Observation {
+        let time = "2026-11-21T00:00:00Z".parse().unwrap();
+        let event = EventRef { time, id: String::new(), file: "f".into(), record: number };
+        let observation = Observation {
             identity,
             groups,
             request,
             basis: &Basis::Stated,
             outcome: *outcome,
-            time: "2026-11-21T00:00:00Z".parse().unwrap(),
             issued_to: "",
             allowed_by: "",
-            id: "",
-            origin: Origin { file: "f", record: number },
-        }]));
+            times: &Times::once(&event),
+        };
+        replay.record(&Record::Observed { observations: vec![observation], count: 1 });
     }
     replay.verdict(VerdictBasis::Log, Vec::new())
 }

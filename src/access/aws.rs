@@ -254,7 +254,7 @@ pub struct AwsRequestKey {
 }
 
 /// An AWS request as IAM is asked: the key and the context.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct AwsRequest {
     /// Action and resource.
     pub key: AwsRequestKey,

@@ -2,7 +2,7 @@
 //!
 //! Invariant: observed + undecided + skipped + rejected = records.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -34,6 +34,9 @@ pub struct FileLedger {
     pub fault: Option<FileFault>,
     /// Whether the user named it (a file found in a directory is only passed over when foreign).
     pub named: bool,
+    /// BLAKE3 in hexadecimal of the bytes that were read; empty where nothing was read, or of an object of a snapshot.
+    #[serde(default)]
+    pub digest: String,
 }
 
 /// How every record ended.
@@ -50,6 +53,9 @@ pub struct Ledger {
     pub rejected: BTreeMap<Reject, Rejections>,
     /// Every file that was opened.
     pub files: BTreeMap<String, FileLedger>,
+    /// Files whose records were counted in two parts that were merged: counts are upper bounds.
+    #[serde(default)]
+    pub counted_twice: BTreeSet<String>,
 }
 
 /// Rejected records of one reason.
@@ -62,12 +68,12 @@ pub struct Rejections {
 }
 
 impl Ledger {
-    /// Counts one record.
+    /// Counts one call.
     pub fn insert(&mut self, record: &Record<'_>) {
         match record {
-            Record::Observed(_) => self.observed += 1,
-            Record::Undecided { why, .. } => *self.undecided.entry((*why).clone()).or_default() += 1,
-            Record::Skipped(skip) => *self.skipped.entry(*skip).or_default() += 1,
+            Record::Observed { count, .. } => self.observed += count,
+            Record::Undecided { why, count, .. } => *self.undecided.entry((*why).clone()).or_default() += count,
+            Record::Skipped { skip, count } => *self.skipped.entry(*skip).or_default() += count,
             Record::Rejected { reject, detail, origin } => {
                 let rejections = self.rejected.entry(*reject).or_default();
                 rejections.count += 1;
@@ -107,8 +113,20 @@ impl Ledger {
         self.files.values().filter(foreign).map(|file| file.records).sum()
     }
 
+    /// Files that both ledgers counted, by content, under the names they have here: merged, their records count twice.
+    pub fn overlap<'a>(&'a self, other: &Ledger) -> impl Iterator<Item = &'a str> {
+        let counted = |file: &FileLedger| file.records > 0 && !file.digest.is_empty();
+        let theirs: BTreeSet<String> =
+            other.files.values().filter(|file| counted(file)).map(|file| file.digest.clone()).collect();
+        let both = self.files.iter().filter(move |(_, file)| counted(file) && theirs.contains(&file.digest));
+        both.map(|(name, _)| name.as_str())
+    }
+
     /// Takes in another ledger. The same file in both means that it was read in two parts: records add up.
     pub fn merge(&mut self, other: &Ledger) {
+        let twice: Vec<String> = self.overlap(other).map(str::to_owned).collect();
+        self.counted_twice.extend(twice);
+        self.counted_twice.extend(other.counted_twice.iter().cloned());
         self.observed += other.observed;
         for (why, count) in &other.undecided {
             *self.undecided.entry(why.clone()).or_default() += count;
@@ -126,6 +144,9 @@ impl Ledger {
             mine.records += theirs.records;
             mine.named |= theirs.named;
             mine.fault = mine.fault.take().or_else(|| theirs.fault.clone());
+            if mine.digest < theirs.digest {
+                mine.digest.clone_from(&theirs.digest);
+            }
         }
     }
 }

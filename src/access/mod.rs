@@ -22,3 +22,4 @@ pub mod request;
 pub mod selector;
 pub mod shape;
 pub mod survey;
+pub mod times;

@@ -1,14 +1,16 @@
-//! An observation: a request seen in a log, borrowed from what was read, with outcome, time and origin; and how every record ends.
+//! An observation: a request seen in a log, borrowed from what was read, with outcome, times and origins; and how every record ends.
 //!
-//! Invariant: every record read ends as exactly one [`Record`], so that the sums equal the number of records.
+//! Records that say the same but for their id and their time travel together.
+//!
+//! Invariant: every record read is counted in exactly one [`Record`], so that the sums equal the number of records.
 
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::coverage::Sighting;
 use super::identity::Identity;
 use super::inventory::Fact;
 use super::request::Request;
+use super::times::Times;
 
 /// What the platform answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -46,17 +48,13 @@ pub struct Observation<'a> {
     pub basis: &'a Basis,
     /// The answer.
     pub outcome: Outcome,
-    /// When it was asked.
-    pub time: Timestamp,
     /// To what the platform says it issued the credentials: an instance or a function by ARN, a pod as `pod/NAMESPACE/NAME`; empty
     /// where it says nothing.
     pub issued_to: &'a str,
     /// Which binding allowed it, in RBAC's own words (see [`super::kube::AllowedBy`]); empty where nothing says so.
     pub allowed_by: &'a str,
-    /// eventID or auditID; empty where there is none.
-    pub id: &'a str,
-    /// Where the record stood.
-    pub origin: Origin<'a>,
+    /// How often and when, and by which records.
+    pub times: &'a Times,
 }
 
 /// How a request follows from its record.
@@ -141,23 +139,33 @@ pub enum Undecided {
     DirectionUnknown(String),
 }
 
-/// How one record ended.
+/// How one record ended, or some that say the same.
 #[derive(Debug, Clone)]
 pub enum Record<'a> {
     /// Translated into one or more requests.
-    Observed(Vec<Observation<'a>>),
+    Observed {
+        /// The requests, at least one.
+        observations: Vec<Observation<'a>>,
+        /// How many records.
+        count: u64,
+    },
     /// Read, but not translated.
     Undecided {
         /// Why.
         why: &'a Undecided,
         /// Who asked, where that is known.
         identity: Option<&'a Identity>,
-        /// Where the record stood.
-        origin: Origin<'a>,
+        /// How many records.
+        count: u64,
     },
     /// Passed over.
-    Skipped(Skip),
-    /// Not usable.
+    Skipped {
+        /// Why.
+        skip: Skip,
+        /// How many records.
+        count: u64,
+    },
+    /// Not usable: one record.
     Rejected {
         /// Why.
         reject: Reject,
@@ -168,12 +176,12 @@ pub enum Record<'a> {
     },
 }
 
-/// What reads a log pushes into: one call per record, then what else the record showed.
+/// What reads a log pushes into, in any order and any division: sums and unions are all that a sink may keep.
 pub trait Sink {
-    /// One record ended.
+    /// A record ended, or some that say the same.
     fn record(&mut self, record: &Record<'_>);
     /// A record showed that something exists.
     fn fact(&mut self, fact: &Fact);
-    /// A record was seen; says what the recording can show.
-    fn sighting(&mut self, sighting: &Sighting);
+    /// Records were seen; says what the recording can show.
+    fn sighting(&mut self, sighting: &Sighting, times: &Times);
 }

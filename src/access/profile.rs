@@ -17,6 +17,7 @@ use super::inventory::Inventory;
 use super::ledger::Ledger;
 use super::observation::{Basis, Outcome};
 use super::request::{Request, RequestKey};
+use super::times::Times;
 
 /// How often and when one request ended in one way.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,6 +73,13 @@ impl Tally {
         contexts
     }
 
+    /// What the same observations say at times: nothing of their context yet.
+    #[must_use]
+    pub fn of(times: &Times) -> Self {
+        let Times { count, first, last, days, evidence } = times.clone();
+        Tally { count, first, last, days, evidence, context: BTreeMap::new(), issued_to: Values::default() }
+    }
+
     /// Takes in another tally of the same request and outcome.
     pub fn merge(&mut self, other: &Tally) {
         self.count += other.count;
@@ -101,9 +109,9 @@ pub struct Values {
 }
 
 impl Values {
-    /// What one record carries.
-    pub fn of(values: impl IntoIterator<Item = String>) -> Self {
-        Values { values: values.into_iter().collect(), more: false, present: 1 }
+    /// What so many records carry, all of them the same.
+    pub fn of(values: impl IntoIterator<Item = String>, present: u64) -> Self {
+        Values { values: values.into_iter().collect(), more: false, present }
     }
 
     /// Takes in the values of another part.

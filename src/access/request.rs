@@ -8,7 +8,7 @@ use super::kube::KubeRequest;
 use super::pod::PodRequest;
 
 /// What an authorizer is asked.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub enum Request {
     /// IAM: may this action be done on this resource in this context?
     Aws(AwsRequest),

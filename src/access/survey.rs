@@ -4,6 +4,7 @@ use super::coverage::{Coverage, Sighting};
 use super::inventory::{Fact, Inventory};
 use super::ledger::Ledger;
 use super::observation::{Record, Sink};
+use super::times::Times;
 
 /// What every reading of a log yields, whatever else is done with it. As a sink it only counts.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -25,8 +26,8 @@ impl Sink for Survey {
         self.inventory.insert(fact);
     }
 
-    fn sighting(&mut self, sighting: &Sighting) {
-        self.coverage.insert(sighting);
+    fn sighting(&mut self, sighting: &Sighting, times: &Times) {
+        self.coverage.insert(sighting, times);
     }
 }
 
@@ -42,8 +43,8 @@ impl<A: Sink, B: Sink> Sink for (&mut A, &mut B) {
         self.1.fact(fact);
     }
 
-    fn sighting(&mut self, sighting: &Sighting) {
-        self.0.sighting(sighting);
-        self.1.sighting(sighting);
+    fn sighting(&mut self, sighting: &Sighting, times: &Times) {
+        self.0.sighting(sighting, times);
+        self.1.sighting(sighting, times);
     }
 }

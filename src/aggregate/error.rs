@@ -48,6 +48,18 @@ pub enum ProfileError {
         /// What this version reads.
         expected: u32,
     },
+    /// Two profiles counted the same log.
+    #[error(
+        "profiles `{first}` and `{second}` both hold `{log}`: merged, its records would count twice; leave one out, or say `--overlapping`"
+    )]
+    Overlap {
+        /// The one that was given first.
+        first: String,
+        /// The other.
+        second: String,
+        /// The log, as the first names it.
+        log: String,
+    },
     /// A value of the wrong type or form.
     #[error("profile `{file}` is damaged: `{field}` {detail}")]
     Damaged {

@@ -4,10 +4,12 @@
 
 mod error;
 mod frame;
+mod merge;
 mod parquet;
 mod seal;
 mod table;
 
 pub use error::ProfileError;
+pub use merge::merge;
 pub use parquet::{SCHEMA_VERSION, read, write};
 pub use table::Aggregator;

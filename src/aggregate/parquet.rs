@@ -110,9 +110,11 @@ pub fn read(file: &str, path: &Path) -> Result<Profile, ProfileError> {
 mod tests {
     use super::*;
     use crate::access::aws::{Action, AwsRequest, AwsRequestKey, Resource};
+    use crate::access::evidence::EventRef;
     use crate::access::identity::Name;
-    use crate::access::observation::{Basis, Observation, Origin, Outcome, Record, Sink};
+    use crate::access::observation::{Basis, Observation, Outcome, Record, Sink};
     use crate::access::request::Request;
+    use crate::access::times::Times;
     use crate::aggregate::Aggregator;
 
     fn push(aggregator: &mut Aggregator, number: u64, outcome: Outcome) {
@@ -121,20 +123,19 @@ mod tests {
         let key = AwsRequestKey { action, resource: Resource::NotBuilt, via: None };
         let context = BTreeMap::from([("aws:CalledVia".to_owned(), vec![format!("s{}", number % 20)])]);
         let request = Request::Aws(AwsRequest { key, context });
-        let id = format!("id-{number}");
+        let time = jiff::Timestamp::from_second(1_700_000_000 + i64::try_from(number).unwrap() * 400_000).unwrap();
+        let event = EventRef { time, id: format!("id-{number}"), file: "f".to_owned(), record: number };
         let observation = Observation {
             identity: &identity,
             groups: &[],
             request: &request,
             basis: &Basis::Stated,
             outcome,
-            time: jiff::Timestamp::from_second(1_700_000_000 + i64::try_from(number).unwrap() * 400_000).unwrap(),
             issued_to: "",
             allowed_by: "",
-            id: &id,
-            origin: Origin { file: "f", record: number },
+            times: &Times::once(&event),
         };
-        aggregator.record(&Record::Observed(vec![observation]));
+        aggregator.record(&Record::Observed { observations: vec![observation], count: 1 });
     }
 
     fn profile(numbers: impl Iterator<Item = u64>) -> Profile {

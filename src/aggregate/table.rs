@@ -2,14 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use indexmap::map::Entry;
 use indexmap::{IndexMap, IndexSet};
-use jiff::{Timestamp, Unit};
 
 use super::ProfileError;
 use super::frame::{self, Row};
-use crate::access::coverage::{Sighting, day_of};
-use crate::access::days::Days;
-use crate::access::evidence::{EventRef, Evidence};
+use crate::access::coverage::Sighting;
 use crate::access::identity::Identity;
 use crate::access::inventory::Fact;
 use crate::access::kube::REASON_KEY;
@@ -17,6 +15,7 @@ use crate::access::observation::{Basis, Observation, Outcome, Record, Sink};
 use crate::access::profile::{IdentityProfile, Profile, Seen, Tally, Values};
 use crate::access::request::RequestKey;
 use crate::access::survey::Survey;
+use crate::access::times::Times;
 
 /// Rows after which the table is handed to polars and emptied, so that memory follows the number of distinct requests.
 const TABLE_ROWS_MAX: usize = 1 << 18;
@@ -62,35 +61,25 @@ impl Aggregator {
             }
         }
         let request = self.requests.insert_full(observation.request.key()).0;
-        // Microseconds are what a stored profile keeps: the same profile whether it was stored or not.
-        let time = observation.time.round(Unit::Microsecond).unwrap_or(observation.time);
-        let origin = observation.origin;
-        let event = EventRef { time, id: observation.id.to_owned(), file: origin.file.to_owned(), record: origin.record };
-        let cell = self.table.entry((identity, request, observation.outcome)).or_insert_with(|| Cell {
-            tally: Tally {
-                count: 0,
-                first: time,
-                last: time,
-                days: Days::default(),
-                evidence: Evidence::default(),
-                context: BTreeMap::new(),
-                issued_to: Values::default(),
-            },
-            bases: BTreeSet::new(),
-        });
-        cell.count(time, &event);
-        if !cell.bases.contains(observation.basis) {
-            cell.bases.insert(observation.basis.clone());
-        }
+        let count = observation.times.count;
+        let mut tally = Tally::of(observation.times);
         for (key, values) in observation.request.context().into_iter().flatten() {
-            cell.tally.context.entry(key.clone()).or_default().merge(&Values::of(values.iter().cloned()));
+            tally.context.insert(key.clone(), Values::of(values.iter().cloned(), count));
         }
         if !observation.allowed_by.is_empty() {
-            let reasons = cell.tally.context.entry(REASON_KEY.to_owned()).or_default();
-            reasons.merge(&Values::of([observation.allowed_by.to_owned()]));
+            tally.context.insert(REASON_KEY.to_owned(), Values::of([observation.allowed_by.to_owned()], count));
         }
         if !observation.issued_to.is_empty() {
-            cell.tally.issued_to.merge(&Values::of([observation.issued_to.to_owned()]));
+            tally.issued_to = Values::of([observation.issued_to.to_owned()], count);
+        }
+        let bases = BTreeSet::from([observation.basis.clone()]);
+        match self.table.entry((identity, request, observation.outcome)) {
+            Entry::Vacant(place) => drop(place.insert(Cell { tally, bases })),
+            Entry::Occupied(mut kept) => {
+                let cell = kept.get_mut();
+                cell.tally.merge(&tally);
+                cell.bases.extend(bases);
+            }
         }
         if self.table.len() >= TABLE_ROWS_MAX {
             self.flush();
@@ -154,20 +143,10 @@ pub(super) fn from_grouped(rows: Vec<Row>) -> BTreeMap<Identity, IdentityProfile
     identities
 }
 
-impl Cell {
-    fn count(&mut self, time: Timestamp, event: &EventRef) {
-        self.tally.count += 1;
-        self.tally.first = self.tally.first.min(time);
-        self.tally.last = self.tally.last.max(time);
-        self.tally.days.insert(day_of(time));
-        self.tally.evidence.insert(event);
-    }
-}
-
 impl Sink for Aggregator {
     fn record(&mut self, record: &Record<'_>) {
         self.survey.record(record);
-        if let Record::Observed(observations) = record {
+        if let Record::Observed { observations, .. } = record {
             for observation in observations {
                 self.observe(observation);
             }
@@ -178,16 +157,18 @@ impl Sink for Aggregator {
         self.survey.fact(fact);
     }
 
-    fn sighting(&mut self, sighting: &Sighting) {
-        self.survey.sighting(sighting);
+    fn sighting(&mut self, sighting: &Sighting, times: &Times) {
+        self.survey.sighting(sighting, times);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use jiff::Timestamp;
+
     use super::*;
+    use crate::access::evidence::EventRef;
     use crate::access::kube::{KubeRequest, KubeTarget};
-    use crate::access::observation::Origin;
     use crate::access::request::Request;
 
     #[test]
@@ -197,18 +178,18 @@ mod tests {
         let mut groups: Vec<String> = (0..200).map(|number| format!("g{number:03}")).collect();
         groups.push(MASTERS.to_owned());
         let mut aggregator = Aggregator::default();
-        aggregator.record(&Record::Observed(vec![Observation {
+        let event = EventRef { time: Timestamp::UNIX_EPOCH, id: String::new(), file: "f".to_owned(), record: 1 };
+        let observation = Observation {
             identity: &identity,
             groups: &groups,
             request: &request,
             basis: &Basis::Stated,
             outcome: Outcome::Allowed,
-            time: Timestamp::UNIX_EPOCH,
             issued_to: "",
             allowed_by: "",
-            id: "",
-            origin: Origin { file: "f", record: 1 },
-        }]));
+            times: &Times::once(&event),
+        };
+        aggregator.record(&Record::Observed { observations: vec![observation], count: 1 });
         let profile = aggregator.finish().unwrap();
         let kept = &profile.identities.get(&identity).unwrap().groups;
         assert!(kept.len() == GROUPS_MAX && kept.contains(MASTERS) && kept.contains("g000"), "{kept:?}");

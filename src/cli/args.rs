@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use tightfit::ingest::Shard;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -74,6 +75,8 @@ pub(crate) enum Command {
     Verify(Verify),
     /// Store what the logs show as a Parquet profile, to be used where a log is expected
     Profile(Profile),
+    /// Merge stored profiles into one
+    Merge(Merge),
     /// First look: what is here, what the recording cannot show, what can be generated
     Doctor(Doctor),
     /// Why is a grant there, or why would a request be denied
@@ -264,8 +267,25 @@ pub(crate) struct Profile {
     /// The Parquet file to write
     #[arg(long, value_name = "FILE")]
     pub(crate) out: PathBuf,
+    /// Read only the I-th of N parts of the inputs, told by a hash of their names: N machines with a part each read everything once
+    #[arg(long, value_name = "I/N")]
+    pub(crate) shard: Option<Shard>,
     #[command(flatten)]
     pub(crate) window: Window,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  tightfit merge part-*.parquet --out all.parquet")]
+pub(crate) struct Merge {
+    /// Stored profiles: files, directories, globs
+    #[arg(required = true)]
+    pub(crate) inputs: Vec<String>,
+    /// The Parquet file to write
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
+    /// Merge profiles that hold the same logs too: counts are then upper bounds
+    #[arg(long)]
+    pub(crate) overlapping: bool,
 }
 
 #[derive(Debug, Args)]

@@ -1,12 +1,17 @@
 //! What decoding one record gives: owned, so that it can cross from a reading thread to the sink.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+
 use jiff::Timestamp;
+use serde::Serialize;
 
 use crate::access::coverage::Sighting;
-use crate::access::identity::Identity;
+use crate::access::identity::{Home, Identity};
 use crate::access::inventory::Fact;
-use crate::access::observation::{Basis, Outcome, Reject, Skip, Undecided};
+use crate::access::observation::{Basis, Observation, Outcome, Reject, Skip, Undecided};
 use crate::access::request::Request;
+use crate::access::times::Times;
 
 /// One decoded record.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,7 +35,7 @@ pub struct Decoded {
 }
 
 /// The audit stage of a record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Stage {
     /// No stages (CloudTrail, GKE), or the record says none.
     Whole,
@@ -38,12 +43,14 @@ pub enum Stage {
     Updated,
     /// RequestReceived: there is no answer yet.
     Received,
-    /// ResponseStarted, ResponseComplete or Panic: answered.
+    /// ResponseStarted: the answer began.
+    Started,
+    /// ResponseComplete or Panic: answered.
     Answered,
 }
 
 /// How a record ends.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub enum End {
     /// As requests, at least one.
     Observed(Vec<Asked>),
@@ -66,7 +73,7 @@ pub enum End {
 }
 
 /// One request of a record.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Asked {
     /// Who.
     pub identity: Identity,
@@ -78,6 +85,22 @@ pub struct Asked {
     pub basis: Basis,
     /// The answer.
     pub outcome: Outcome,
+}
+
+impl Asked {
+    /// The request as it was seen at these times; whoever asked carried nothing else that is known.
+    pub(super) fn observation<'a>(&'a self, times: &'a Times) -> Observation<'a> {
+        Observation {
+            identity: &self.identity,
+            groups: &self.groups,
+            request: &self.request,
+            basis: &self.basis,
+            outcome: self.outcome,
+            issued_to: "",
+            allowed_by: "",
+            times,
+        }
+    }
 }
 
 /// What a record's wrapper said about it.
@@ -95,18 +118,119 @@ pub struct Surround {
 const DETAIL_CHARS_MAX: usize = 400;
 
 /// Ids longer than this, in bytes, are replaced by their hash: no platform makes one, and evidence keeps ids.
-const ID_BYTES_MAX: usize = 256;
+pub(super) const ID_BYTES_MAX: usize = 256;
+
+/// What a record says, its id and its time aside.
+#[derive(Debug)]
+pub(super) struct Said {
+    pub(super) issued_to: String,
+    pub(super) allowed_by: String,
+    pub(super) end: End,
+    pub(super) facts: Vec<Fact>,
+    pub(super) sighting: Option<Sighting>,
+    /// All of it: 128 bits of BLAKE3.
+    pub(super) digest: Digest,
+    pub(super) signatures: Signatures,
+}
+
+impl Said {
+    /// Whether records that say this may be counted together; one that cannot be used is told by its place.
+    pub(super) fn is_shared(&self) -> bool {
+        match &self.end {
+            End::Observed(asked) => !asked.is_empty(),
+            End::Undecided { .. } | End::Skipped(_) => true,
+            End::Rejected { .. } => false,
+        }
+    }
+}
+
+/// A content, told by 128 bits of BLAKE3.
+pub(super) type Digest = [u8; 16];
+
+/// One record as it is handed to the consumer; records that say the same may share what they say.
+#[derive(Debug, Clone)]
+pub(super) struct Leaf {
+    /// eventID or auditID, of bounded size; empty collapses nothing.
+    pub(super) id: String,
+    pub(super) stage: Stage,
+    pub(super) time: Option<Timestamp>,
+    pub(super) said: Arc<Said>,
+}
+
+impl From<Decoded> for Leaf {
+    fn from(decoded: Decoded) -> Self {
+        let Decoded { mut id, stage, time, issued_to, allowed_by, end, facts, sighting } = decoded;
+        if id.len() > ID_BYTES_MAX {
+            id = format!("blake3:{}", blake3::hash(id.as_bytes()).to_hex());
+        }
+        let signatures = Signatures::of(&issued_to, &allowed_by, &end);
+        let whole = serde_json::to_vec(&(&issued_to, &allowed_by, &end, &facts, &sighting)).unwrap_or_default();
+        let mut digest = Digest::default();
+        blake3::Hasher::new().update(&whole).finalize_xof().fill(&mut digest);
+        Leaf { id, stage, time, said: Arc::new(Said { issued_to, allowed_by, end, facts, sighting, digest, signatures }) }
+    }
+}
+
+/// What of a record decides what it says, its id and its time aside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Dependence {
+    /// Everything but the body of the answer.
+    WithoutResponse,
+    /// Everything.
+    WithResponse,
+    /// Its time too.
+    Unique,
+}
+
+/// What tells whether two records of one id are the same, or stages of one request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Signatures {
+    /// What the record itself says: which cluster it comes from is its wrapper's word.
+    pub(super) content: u64,
+    /// Who asked for what, outcome aside, where the record says it.
+    pub(super) asked: Option<u64>,
+    /// Everything that would be counted; `None` where nothing is.
+    pub(super) counted: Option<u64>,
+}
+
+impl Signatures {
+    fn of(issued_to: &str, allowed_by: &str, end: &End) -> Self {
+        let [mut content, mut who, mut all] = [(); 3].map(|()| DefaultHasher::new());
+        (issued_to, allowed_by, std::mem::discriminant(end)).hash(&mut content);
+        match end {
+            End::Observed(asked) => {
+                for asked in asked {
+                    let Asked { identity, groups, request, basis, outcome } = asked;
+                    let key = request.key();
+                    if *basis == Basis::Stated && !matches!(request, Request::Pod(_)) {
+                        (identity, &key).hash(&mut who);
+                    }
+                    (identity, groups, &key, basis, outcome).hash(&mut all);
+                    (account_of(identity), &identity.name, groups, &key, request.context(), basis, outcome).hash(&mut content);
+                }
+            }
+            End::Undecided { why, identity } => {
+                (why, identity).hash(&mut all);
+                why.hash(&mut content);
+            }
+            End::Skipped(skip) => skip.hash(&mut content),
+            End::Rejected { reject, detail } => (reject, detail).hash(&mut content),
+        }
+        let asked = matches!(end, End::Observed(_)).then(|| who.finish());
+        let counted = matches!(end, End::Observed(_) | End::Undecided { .. }).then(|| all.finish());
+        Signatures { content: content.finish(), asked, counted }
+    }
+}
+
+/// The account that the record itself names; `None` for a cluster.
+fn account_of(identity: &Identity) -> Option<&Home> {
+    match &identity.home {
+        Home::Account { .. } => Some(&identity.home),
+        Home::Cluster(_) => None,
+    }
+}
 
 impl Decoded {
-    /// The record with an id of bounded size; equal ids stay equal.
-    #[must_use]
-    pub(super) fn bounded(mut self) -> Self {
-        if self.id.len() > ID_BYTES_MAX {
-            self.id = format!("blake3:{}", blake3::hash(self.id.as_bytes()).to_hex());
-        }
-        self
-    }
-
     /// A record that cannot be used. `detail` may quote the record, so only its start is kept.
     #[must_use]
     pub fn rejected(reject: Reject, detail: impl Into<String>) -> Self {

@@ -5,13 +5,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::access::coverage::Coverage;
+use crate::access::evidence::EventRef;
 use crate::access::ledger::FileLedger;
 use crate::access::object::HeldObject;
-use crate::access::observation::{Observation, Origin, Record, Sink};
+use crate::access::observation::{Record, Sink};
+use crate::access::times::Times;
 use crate::finding::{Code, Finding, Severity};
 
 use super::audit;
-use super::decoded::Asked;
 
 /// Why objects of a file are not read.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -93,8 +94,9 @@ pub fn held(objects: &[HeldObject], recorded: &Coverage, sink: &mut dyn Sink) ->
         }
         standing.facts.iter().for_each(|fact| sink.fact(fact));
         if let Some(asked) = &standing.pod {
-            let origin = Origin { file: &held.file, record: held.number };
-            sink.record(&Record::Observed(vec![observation(held, asked, standing.time, origin)]));
+            let (id, file) = (held.text("/metadata/uid").to_owned(), held.file.clone());
+            let times = Times::once(&EventRef { time: standing.time, id, file, record: held.number });
+            sink.record(&Record::Observed { observations: vec![asked.observation(&times)], count: 1 });
             files.entry(held.file.clone()).or_insert(FileLedger { named: true, ..FileLedger::default() }).records += 1;
         }
     }
@@ -109,19 +111,4 @@ pub fn held(objects: &[HeldObject], recorded: &Coverage, sink: &mut dyn Sink) ->
         finding
     });
     (files, findings.collect())
-}
-
-fn observation<'a>(held: &'a HeldObject, asked: &'a Asked, time: jiff::Timestamp, origin: Origin<'a>) -> Observation<'a> {
-    Observation {
-        identity: &asked.identity,
-        groups: &asked.groups,
-        request: &asked.request,
-        basis: &asked.basis,
-        outcome: asked.outcome,
-        time,
-        issued_to: "",
-        allowed_by: "",
-        id: held.text("/metadata/uid"),
-        origin,
-    }
 }

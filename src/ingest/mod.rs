@@ -1,7 +1,7 @@
 //! Ingest: bytes -> observations or rejected records, pushed borrowed into a sink.
 //!
 //! ```text
-//! arguments --source--> inputs --open--> bytes --frame--> values --unwrap--> records --decode--> decoded --once--> sink
+//! arguments --source--> inputs --open--> bytes --frame--> values --unwrap--> records --decode--> decoded --once, fold--> sink
 //!                               `------------- several threads, one input each ------------------'   one thread
 //!                                                        objects of a snapshot --held--------------------------> sink
 //! ```
@@ -14,9 +14,11 @@ pub mod audit;
 pub mod cloudtrail;
 pub mod decoded;
 pub mod flow;
+mod fold;
 mod frame;
 mod held;
 mod members;
+mod memo;
 mod moment;
 mod once;
 mod open;
@@ -28,7 +30,7 @@ mod unwrap;
 
 pub use held::held;
 pub use read::{FILE_BYTES_MAX, Options, RECORD_BYTES_MAX, Reading, read};
-pub use source::{Input, InputKind, Inputs, SPOOL_BYTES_MAX, discover};
+pub use source::{Input, InputKind, Inputs, SPOOL_BYTES_MAX, Shard, discover};
 
 /// Why the inputs as a whole cannot be used. A single bad file is none of these: its fault stands in the ledger.
 #[derive(Debug, thiserror::Error)]

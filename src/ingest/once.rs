@@ -4,20 +4,19 @@
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use crate::access::coverage::{DUPLICATE_IDS_MAX, Sighting};
-use crate::access::observation::{Basis, Skip};
-use crate::access::request::Request;
+use crate::access::observation::Skip;
 
-use super::decoded::{Asked, Decoded, End, Stage};
-use super::unwrap::{Digest, digest_of_bytes};
+use super::decoded::{End, Leaf, Signatures, Stage};
 
 /// What was read under one id. An id can be chosen by a client, so it proves nothing by itself.
 #[derive(Debug)]
 struct Seen {
     /// The content of the first record, and of every other one.
-    digest: Digest,
-    more_digests: Vec<Digest>,
+    content: u64,
+    more_contents: Vec<u64>,
     /// Which requests with which outcomes were counted: the first, and every other one.
     counted: Option<u64>,
     more_counted: Vec<u64>,
@@ -46,7 +45,7 @@ impl Seen {
 /// Every id that was read. Takes some hundred bytes for each.
 #[derive(Debug, Default)]
 pub(super) struct Once {
-    ids: HashMap<Digest, Seen>,
+    ids: HashMap<u64, Seen>,
     clusters: Vec<String>,
     duplicate_ids: BTreeSet<String>,
     duplicate_id_count: u64,
@@ -54,26 +53,27 @@ pub(super) struct Once {
 
 impl Once {
     /// Why this record is not to be counted; `None` when it is.
-    pub(super) fn pass_over(&mut self, decoded: &Decoded, digest: Digest) -> Option<Skip> {
-        if decoded.id.is_empty() {
-            return (decoded.stage == Stage::Received).then_some(Skip::Stage);
+    pub(super) fn pass_over(&mut self, leaf: &Leaf) -> Option<Skip> {
+        if leaf.id.is_empty() {
+            return (leaf.stage == Stage::Received).then_some(Skip::Stage);
         }
-        if matches!(decoded.end, End::Rejected { .. }) {
+        if matches!(leaf.said.end, End::Rejected { .. }) {
             return None;
         }
-        let waiting = if decoded.stage == Stage::Received { self.cluster(decoded) } else { None };
-        let (asked, counted) = signatures(&decoded.end);
-        let seen = match self.ids.entry(digest_of_bytes(decoded.id.as_bytes())) {
+        let waiting = if leaf.stage == Stage::Received { self.cluster(leaf) } else { None };
+        let Signatures { content, asked, counted } = leaf.said.signatures;
+        let content = hash_of(&(content, leaf.stage, leaf.time));
+        let seen = match self.ids.entry(hash_of(&leaf.id)) {
             Entry::Vacant(place) => {
-                let answered = decoded.stage == Stage::Answered;
-                let received = decoded.stage == Stage::Received;
+                let answered = matches!(leaf.stage, Stage::Started | Stage::Answered);
+                let received = leaf.stage == Stage::Received;
                 place.insert(Seen {
-                    digest,
-                    more_digests: Vec::new(),
+                    content,
+                    more_contents: Vec::new(),
                     counted: if received { None } else { counted },
                     more_counted: Vec::new(),
                     asked,
-                    stage: decoded.stage,
+                    stage: leaf.stage,
                     answered,
                     forged: false,
                     waiting,
@@ -82,23 +82,23 @@ impl Once {
             }
             Entry::Occupied(kept) => kept.into_mut(),
         };
-        if seen.digest == digest || seen.more_digests.contains(&digest) {
+        if seen.content == content || seen.more_contents.contains(&content) {
             return Some(Skip::Duplicate);
         }
-        seen.more_digests.push(digest);
-        let updates = seen.stage == Stage::Updated || decoded.stage == Stage::Updated;
-        let whole = !updates && (seen.stage == Stage::Whole || decoded.stage == Stage::Whole);
+        seen.more_contents.push(content);
+        let updates = seen.stage == Stage::Updated || leaf.stage == Stage::Updated;
+        let whole = !updates && (seen.stage == Stage::Whole || leaf.stage == Stage::Whole);
         let differs = matches!((seen.asked, asked), (Some(one), Some(other)) if one != other);
         seen.asked = seen.asked.or(asked);
         if (whole || differs) && !seen.forged {
             seen.forged = true;
             self.duplicate_id_count += 1;
-            self.duplicate_ids.insert(decoded.id.clone());
+            self.duplicate_ids.insert(leaf.id.clone());
             if self.duplicate_ids.len() > DUPLICATE_IDS_MAX {
                 self.duplicate_ids.pop_last();
             }
         }
-        match decoded.stage {
+        match leaf.stage {
             Stage::Whole if !updates => {
                 counted.map(|counted| seen.count(counted));
                 None
@@ -108,15 +108,15 @@ impl Once {
                 seen.waiting = seen.waiting.or(waiting);
                 Some(Skip::Stage)
             }
-            Stage::Answered => {
+            Stage::Started | Stage::Answered => {
                 seen.answered = true;
                 seen.count(counted?).then_some(Skip::Stage)
             }
         }
     }
 
-    fn cluster(&mut self, decoded: &Decoded) -> Option<u32> {
-        let Some(Sighting::Audit(sighting)) = &decoded.sighting else { return None };
+    fn cluster(&mut self, leaf: &Leaf) -> Option<u32> {
+        let Some(Sighting::Audit(sighting)) = &leaf.said.sighting else { return None };
         let place = self.clusters.iter().position(|known| *known == sighting.cluster).unwrap_or_else(|| {
             self.clusters.push(sighting.cluster.clone());
             self.clusters.len() - 1
@@ -142,26 +142,9 @@ impl Once {
     }
 }
 
-/// Who asked for what, and the same with its outcome and everything that follows from it.
-fn signatures(end: &End) -> (Option<u64>, Option<u64>) {
-    match end {
-        End::Observed(asked) => {
-            let stated = |asked: &&Asked| asked.basis == Basis::Stated && !matches!(asked.request, Request::Pod(_));
-            let who: Vec<_> = asked.iter().filter(stated).map(|asked| (&asked.identity, asked.request.key())).collect();
-            let all: Vec<_> = asked
-                .iter()
-                .map(|asked| (&asked.identity, &asked.groups, asked.request.key(), &asked.basis, asked.outcome))
-                .collect();
-            (Some(short(&who)), Some(short(&all)))
-        }
-        End::Undecided { why, identity } => (None, Some(short(&(why, identity)))),
-        End::Skipped(_) | End::Rejected { .. } => (None, None),
-    }
-}
-
-fn short<T: serde::Serialize>(value: &T) -> u64 {
-    let text = serde_json::to_vec(value).unwrap_or_default();
-    let mut first = [0_u8; 8];
-    first.iter_mut().zip(blake3::hash(&text).as_bytes()).for_each(|(to, from)| *to = *from);
-    u64::from_le_bytes(first)
+/// A content told by 64 bits: what is equal by chance only changes a count.
+fn hash_of<T: Hash>(value: &T) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    value.hash(&mut hasher);
+    hasher.finish()
 }

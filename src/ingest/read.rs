@@ -1,5 +1,6 @@
 //! Reading: several threads decode one input each, one thread takes what they decoded in the inputs' order and calls the sink.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Condvar, Mutex, PoisonError};
@@ -7,15 +8,16 @@ use std::sync::{Condvar, Mutex, PoisonError};
 use jiff::Timestamp;
 
 use crate::access::ledger::{FileFault, FileLedger};
-use crate::access::observation::{Basis, Observation, Origin, Record, Reject, Sink, Skip};
+use crate::access::observation::{Origin, Record, Sink, Skip};
 use crate::catalog::Catalog;
 use crate::config::{Pattern, VpcFormat};
 
 use super::IngestError;
-use super::decoded::{Asked, Decoded, End};
+use super::decoded::Leaf;
+use super::fold::Fold;
+use super::memo::Memo;
 use super::once::Once;
 use super::source::{Input, InputKind};
-use super::unwrap::Leaf;
 
 mod column;
 mod file;
@@ -75,8 +77,6 @@ impl<'a> Options<'a> {
 pub struct Reading {
     /// Every log by name, with its records and its fault.
     pub files: BTreeMap<String, FileLedger>,
-    /// BLAKE3 in hexadecimal of the bytes that were read of each log.
-    pub digests: BTreeMap<String, String>,
     /// Requests whose response was never recorded, by cluster.
     pub response_missing: BTreeMap<String, u64>,
     /// Ids that stand for two different things: the first few in order.
@@ -93,8 +93,9 @@ impl Reading {
     /// # Errors
     /// When an input changed in between; names the first.
     pub fn check_unchanged(&self, second: &Reading) -> Result<(), IngestError> {
-        let names: BTreeSet<&String> = self.digests.keys().chain(second.digests.keys()).collect();
-        match names.into_iter().find(|name| self.digests.get(*name) != second.digests.get(*name)) {
+        let names: BTreeSet<&String> = self.files.keys().chain(second.files.keys()).collect();
+        let digest = |reading: &Reading, name: &str| reading.files.get(name).map(|file| file.digest.clone());
+        match names.into_iter().find(|name| digest(self, name) != digest(second, name)) {
             Some(name) => Err(IngestError::Changed { name: name.clone() }),
             None => Ok(()),
         }
@@ -132,7 +133,15 @@ pub fn read(inputs: &[Input], options: &Options<'_>, sink: &mut dyn Sink, progre
     let jobs = options.jobs.clamp(1, logs.len().max(1));
     let turn = Mutex::new(Turn::default());
     let changed = Condvar::new();
-    let mut consumer = Consumer { options, sink, once: Once::default(), reading: Reading::default(), raw_bytes: 0, progress };
+    let mut consumer = Consumer {
+        options,
+        sink,
+        once: Once::default(),
+        fold: Fold::default(),
+        reading: Reading::default(),
+        raw_bytes: 0,
+        progress,
+    };
     std::thread::scope(|scope| {
         for _ in 0..jobs {
             scope.spawn(|| work(&logs, options, &turn, &changed, jobs));
@@ -148,6 +157,7 @@ pub fn read(inputs: &[Input], options: &Options<'_>, sink: &mut dyn Sink, progre
 
 /// A reading thread: takes inputs in order, but never far ahead of the consumer.
 fn work(logs: &[&Input], options: &Options<'_>, turn: &Mutex<Turn>, changed: &Condvar, jobs: usize) {
+    let memo = RefCell::default();
     loop {
         let (input, parcels) = {
             let state = turn.lock().unwrap_or_else(PoisonError::into_inner);
@@ -161,12 +171,13 @@ fn work(logs: &[&Input], options: &Options<'_>, turn: &Mutex<Turn>, changed: &Co
             (*input, parcels)
         };
         changed.notify_all();
-        read_one(input, options, &parcels);
+        read_one(input, options, &memo, &parcels);
     }
 }
 
-fn read_one(input: &Input, options: &Options<'_>, parcels: &SyncSender<Parcel>) {
-    let end = file::read(input, options, &mut |leaves, raw_bytes| parcels.send(Parcel::Batch { leaves, raw_bytes }).is_ok());
+fn read_one(input: &Input, options: &Options<'_>, memo: &RefCell<Memo>, parcels: &SyncSender<Parcel>) {
+    let end =
+        file::read(input, options, memo, &mut |leaves, raw_bytes| parcels.send(Parcel::Batch { leaves, raw_bytes }).is_ok());
     // The consumer takes every parcel up to the end, so this arrives.
     let _ = parcels.send(end);
 }
@@ -184,6 +195,7 @@ struct Consumer<'a> {
     options: &'a Options<'a>,
     sink: &'a mut dyn Sink,
     once: Once,
+    fold: Fold,
     reading: Reading,
     raw_bytes: u64,
     progress: &'a (dyn Fn(u64, u64) + Sync),
@@ -191,13 +203,12 @@ struct Consumer<'a> {
 
 impl Consumer<'_> {
     fn consume(&mut self, input: &Input, parcels: &Receiver<Parcel>) {
-        let mut ledger = FileLedger { records: 0, fault: None, named: input.named };
-        let mut digest = String::new();
+        let mut ledger = FileLedger { named: input.named, ..FileLedger::default() };
         for parcel in parcels {
             match parcel {
                 Parcel::Batch { leaves, raw_bytes } => {
                     self.raw_bytes += raw_bytes;
-                    for leaf in &leaves {
+                    for leaf in leaves {
                         ledger.records += 1;
                         self.reading.records += 1;
                         self.take(leaf, Origin { file: &input.name, record: ledger.records });
@@ -206,70 +217,40 @@ impl Consumer<'_> {
                 Parcel::End { fault, digest: whole, raw_bytes } => {
                     self.raw_bytes += raw_bytes;
                     ledger.fault = fault;
-                    digest = whole;
+                    ledger.digest = whole;
                 }
             }
             (self.progress)(self.raw_bytes, self.reading.records);
         }
-        self.reading.digests.insert(input.name.clone(), digest);
         self.reading.files.insert(input.name.clone(), ledger);
     }
 
-    fn take(&mut self, leaf: &Leaf, origin: Origin<'_>) {
-        let decoded = &leaf.decoded;
-        if self.is_outside(decoded) {
-            return self.sink.record(&Record::Skipped(Skip::OutsideWindow));
+    fn take(&mut self, leaf: Leaf, origin: Origin<'_>) {
+        if self.is_outside(leaf.time) {
+            return self.sink.record(&Record::Skipped { skip: Skip::OutsideWindow, count: 1 });
         }
-        let passed_over = self.once.pass_over(decoded, leaf.digest);
-        match passed_over {
-            Some(skip) => self.sink.record(&Record::Skipped(skip)),
-            None => self.sink.record(&record_of(decoded, origin)),
-        }
-        // Stages of one request may carry different bodies: what exists is taken from all of them, in any order.
-        if passed_over.is_none_or(|skip| skip == Skip::Stage) {
-            decoded.facts.iter().for_each(|fact| self.sink.fact(fact));
-        }
-        if let (None, Some(sighting)) = (passed_over, &decoded.sighting) {
-            self.sink.sighting(sighting);
+        match self.once.pass_over(&leaf) {
+            Some(skip) => {
+                self.sink.record(&Record::Skipped { skip, count: 1 });
+                // They may carry different bodies: what exists is taken from all of them, in any order.
+                leaf.said.facts.iter().for_each(|fact| self.sink.fact(fact));
+            }
+            None => self.fold.take(leaf, origin, self.sink),
         }
     }
 
-    fn is_outside(&self, decoded: &Decoded) -> bool {
+    fn is_outside(&self, time: Option<Timestamp>) -> bool {
         let too_early = |time| self.options.since.is_some_and(|since| time < since);
         let too_late = |time| self.options.until.is_some_and(|until| time >= until);
-        decoded.time.is_some_and(|time| too_early(time) || too_late(time))
+        time.is_some_and(|time| too_early(time) || too_late(time))
     }
 
     fn finish(mut self) -> Reading {
+        self.fold.flush(self.sink);
         self.reading.response_missing = self.once.response_missing();
         let (ids, count) = self.once.duplicate_ids();
         self.reading.duplicate_ids = ids;
         self.reading.duplicate_id_count = count;
         self.reading
-    }
-}
-
-fn record_of<'a>(decoded: &'a Decoded, origin: Origin<'a>) -> Record<'a> {
-    match (&decoded.end, decoded.time) {
-        (End::Observed(asked), Some(time)) if !asked.is_empty() => {
-            let observe = |asked: &'a Asked| Observation {
-                identity: &asked.identity,
-                groups: &asked.groups,
-                request: &asked.request,
-                basis: &asked.basis,
-                outcome: asked.outcome,
-                time,
-                issued_to: &decoded.issued_to,
-                // The binding served the request itself, not what follows from it.
-                allowed_by: if asked.basis == Basis::Stated { &decoded.allowed_by } else { "" },
-                id: &decoded.id,
-                origin,
-            };
-            Record::Observed(asked.iter().map(observe).collect())
-        }
-        (End::Observed(_), _) => Record::Rejected { reject: Reject::Field, detail: "no time that could be read", origin },
-        (End::Undecided { why, identity }, _) => Record::Undecided { why, identity: identity.as_ref(), origin },
-        (End::Skipped(skip), _) => Record::Skipped(*skip),
-        (End::Rejected { reject, detail }, _) => Record::Rejected { reject: *reject, detail, origin },
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 use globset::{GlobBuilder, GlobMatcher};
 use tempfile::NamedTempFile;
@@ -35,6 +36,37 @@ pub struct Input {
     pub named: bool,
     /// What it holds.
     pub kind: InputKind,
+}
+
+/// One of several parts of the inputs, told by a hash of their names, so that machines that read a part each read everything once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shard {
+    /// From 1 to `of`.
+    number: u64,
+    of: u64,
+}
+
+impl FromStr for Shard {
+    type Err = String;
+
+    /// Reads `I/N`.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let parse = |part: &str| part.parse::<u64>().ok();
+        match text.split_once('/').map(|(number, of)| (parse(number), parse(of))) {
+            Some((Some(number), Some(of))) if (1..=of).contains(&number) => Ok(Shard { number, of }),
+            _ => Err("expected `I/N` with I from 1 to N, as in `3/31`".to_owned()),
+        }
+    }
+}
+
+impl Shard {
+    /// Whether an input of this name is read in this part.
+    #[must_use]
+    pub fn holds(&self, name: &str) -> bool {
+        let mut first = [0_u8; 8];
+        first.iter_mut().zip(blake3::hash(name.as_bytes()).as_bytes()).for_each(|(to, from)| *to = *from);
+        u64::from_le_bytes(first) % self.of == self.number - 1
+    }
 }
 
 /// The files to read. Spooled ones exist as long as this does.

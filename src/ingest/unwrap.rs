@@ -2,12 +2,15 @@
 //!
 //! Invariant: depth and the bytes that one delivered value may expand to are bounded.
 
+use std::cell::RefCell;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::decoded::{Decoded, Surround};
+use super::decoded::{Decoded, Leaf, Surround};
 use super::frame::{ENVELOPE_KEYS, Frame, Framer};
 use super::members::Members;
+use super::memo::Memo;
 use super::sniff::{EXPECTED, cri_prefix};
 use super::{audit, cloudtrail, flow, moment};
 use crate::access::identity::is_object_name;
@@ -21,23 +24,12 @@ const DEPTH_MAX: u32 = 8;
 /// How many times the largest record one delivered value may expand to, over all its wrappers.
 const EXPANSION_MAX: usize = 16;
 
-/// A record's content, whatever stood around it: 128 bits of BLAKE3 over its canonical form.
-pub(super) type Digest = [u8; 16];
-
-/// One record out of its wrappers.
-#[derive(Debug)]
-pub(super) struct Leaf {
-    /// What it says.
-    pub(super) decoded: Decoded,
-    /// What it is.
-    pub(super) digest: Digest,
-}
-
 /// Opens wrappers and has records decoded.
 pub(super) struct Unwrapper<'a> {
     pub(super) catalog: &'a Catalog,
     pub(super) record_bytes_max: usize,
     pub(super) vpc_format: Option<&'a VpcFormat>,
+    pub(super) memo: &'a RefCell<Memo>,
 }
 
 /// How deep in wrappers, and how many bytes may still be made of the delivered value.
@@ -48,35 +40,8 @@ struct Budget {
 
 type Out<'o> = dyn FnMut(Leaf) + 'o;
 
-/// The digest of a JSON value, whatever the order of its keys and its blanks.
-pub(super) fn digest_of(json: &str, keep: fn(&str) -> bool) -> Digest {
-    let canonical = match serde_json::from_str::<serde_json::Value>(json) {
-        Ok(mut value) => {
-            if let Some(object) = value.as_object_mut() {
-                object.retain(|key, _| keep(key));
-            }
-            value.sort_all_objects();
-            value.to_string()
-        }
-        Err(_) => json.to_owned(),
-    };
-    digest_of_bytes(canonical.as_bytes())
-}
-
-/// The digest of bytes.
-pub(super) fn digest_of_bytes(bytes: &[u8]) -> Digest {
-    let mut digest = Digest::default();
-    blake3::Hasher::new().update(bytes).finalize_xof().fill(&mut digest);
-    digest
-}
-
-/// What collectors add beside a record's own fields.
-fn is_own_field(key: &str) -> bool {
-    !key.starts_with("p_") && !key.starts_with('@')
-}
-
 fn rejected(reject: Reject, detail: impl Into<String>) -> Leaf {
-    Leaf { decoded: Decoded::rejected(reject, detail), digest: Digest::default() }
+    Decoded::rejected(reject, detail).into()
 }
 
 fn foreign(what: &str) -> Leaf {
@@ -121,27 +86,35 @@ impl Unwrapper<'_> {
     fn object(&self, json: &str, members: &Members<'_>, surround: &Surround, budget: &mut Budget, out: &mut Out<'_>) {
         let trail = ["eventVersion", "eventSource", "eventName", "digestStartTime", "insightDetails", "eventCategory"];
         if trail.iter().any(|key| members.has(key))
-            && let Some(decoded) = cloudtrail::decode(json.as_bytes(), self.catalog)
+            && let Some(leaf) = self.trail(json, members)
         {
-            return out(Leaf { decoded, digest: digest_of(json, is_own_field) });
+            return out(leaf);
         }
         let surround = about(members, surround);
-        if let Some(decoded) = audit::decode(json.as_bytes(), &surround) {
-            return out(Leaf { decoded, digest: digest_of(json, audit::is_own_field) });
+        let event = audit::Native { members, surround: &surround };
+        let decode = || audit::decode_with_dependence(members, &surround);
+        if let Some(leaf) = self.memo.borrow_mut().decoded(&event, decode) {
+            return out(leaf);
         }
         if let Some(decoded) = flow::of(members, &surround) {
-            return out(Leaf { decoded, digest: digest_of_bytes(json.as_bytes()) });
+            return out(decoded.into());
         }
         if is_control(members) {
-            return out(Leaf { decoded: Decoded::skipped(Skip::Control), digest: Digest::default() });
+            return out(Decoded::skipped(Skip::Control).into());
         }
         if self.wrapper(members, &surround, budget, out) {
             return;
         }
         match cloudtrail::decode(json.as_bytes(), self.catalog) {
-            Some(decoded) => out(Leaf { decoded, digest: digest_of(json, is_own_field) }),
+            Some(decoded) => out(decoded.into()),
             None => out(foreign("a JSON object of another kind")),
         }
+    }
+
+    /// A CloudTrail record, recalled where one like it was translated before.
+    fn trail(&self, json: &str, members: &Members<'_>) -> Option<Leaf> {
+        let decode = || cloudtrail::decode_with_dependence(json.as_bytes(), self.catalog);
+        self.memo.borrow_mut().decoded(&cloudtrail::Native(members), decode)
     }
 
     /// Opens an object that is a wrapper; whether it was one.
@@ -217,10 +190,10 @@ impl Unwrapper<'_> {
 
     fn inner(&self, bytes: &[u8], surround: &Surround, budget: &mut Budget, out: &mut Out<'_>) {
         if bytes.starts_with(b"CWL CONTROL MESSAGE") {
-            return out(Leaf { decoded: Decoded::skipped(Skip::Control), digest: Digest::default() });
+            return out(Decoded::skipped(Skip::Control).into());
         }
         if let Some(decoded) = flow::of_message(bytes, self.vpc_format, surround) {
-            return out(Leaf { decoded, digest: digest_of_bytes(bytes) });
+            return out(decoded.into());
         }
         let start = bytes.iter().position(|byte| matches!(byte, b'{' | b'['));
         match start.and_then(|start| bytes.get(start..)) {
@@ -241,7 +214,7 @@ impl Unwrapper<'_> {
             Frame::Open(head) => inside = Some(self.surround(head, surround)),
             Frame::Close => inside = None,
             Frame::Value(json) => match &inside {
-                Some((_, true)) => out(Leaf { decoded: Decoded::skipped(Skip::Control), digest: Digest::default() }),
+                Some((_, true)) => out(Decoded::skipped(Skip::Control).into()),
                 Some((inside, false)) => self.value(json, inside, budget, out),
                 None => self.value(json, surround, budget, out),
             },

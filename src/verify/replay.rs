@@ -17,6 +17,7 @@ use crate::access::observation::{Basis, Observation, Outcome, Record, Sink};
 use crate::access::pod::{PodBasis, Workload};
 use crate::access::profile::Profile;
 use crate::access::request::{Request, RequestKey};
+use crate::access::times::Times;
 use crate::config::Config;
 use crate::finding::Finding;
 use crate::policy::decision::{Decision, Layer};
@@ -409,19 +410,19 @@ fn spell(answer: &Decision, has_policy: bool) -> String {
 impl Sink for Replay<'_> {
     fn record(&mut self, record: &Record<'_>) {
         match record {
-            Record::Observed(observations) => {
+            Record::Observed { observations, .. } => {
                 for observation in observations {
                     self.observe(observation);
                 }
             }
-            Record::Undecided { .. } => self.undecided += 1,
-            Record::Skipped(_) | Record::Rejected { .. } => {}
+            Record::Undecided { count, .. } => self.undecided += count,
+            Record::Skipped { .. } | Record::Rejected { .. } => {}
         }
     }
 
     fn fact(&mut self, _fact: &Fact) {}
 
-    fn sighting(&mut self, _sighting: &Sighting) {}
+    fn sighting(&mut self, _sighting: &Sighting, _times: &Times) {}
 }
 
 impl Replay<'_> {
@@ -429,12 +430,7 @@ impl Replay<'_> {
         if matches!(observation.basis, Basis::Assumed(_)) && !self.config.assumed {
             return;
         }
-        let event = EventRef {
-            time: observation.time,
-            id: observation.id.to_owned(),
-            file: observation.origin.file.to_owned(),
-            record: observation.origin.record,
-        };
+        let (count, events) = (observation.times.count, observation.times.evidence.events());
         let Observation { identity, groups, outcome, .. } = observation;
         let moved;
         let request = match observation.request {
@@ -446,9 +442,9 @@ impl Replay<'_> {
                     &moved
                 }
             },
-            Request::Flow(flow) => return self.flows.insert(identity, flow, *outcome, 1, &[&event]),
+            Request::Flow(flow) => return self.flows.insert(identity, flow, *outcome, count, &events),
             Request::Aws(_) | Request::Pod(_) => observation.request,
         };
-        self.judge(identity, groups, request, *outcome, 1, &[&event]);
+        self.judge(identity, groups, request, *outcome, count, &events);
     }
 }

@@ -10,13 +10,16 @@ fn what_is_quoted_from_a_record_is_bounded() {
     impl Sink for Bounded {
         fn record(&mut self, record: &Record<'_>) {
             match record {
-                Record::Observed(seen) => assert!(seen[0].id.starts_with("blake3:") && seen[0].id.len() < 100),
+                Record::Observed { observations, .. } => {
+                    let id = &observations[0].times.evidence.events()[0].id;
+                    assert!(id.starts_with("blake3:") && id.len() < 100);
+                }
                 Record::Rejected { detail, .. } => assert!(detail.len() < 1000),
-                Record::Undecided { .. } | Record::Skipped(_) => panic!("neither"),
+                Record::Undecided { .. } | Record::Skipped { .. } => panic!("neither"),
             }
         }
         fn fact(&mut self, _: &Fact) {}
-        fn sighting(&mut self, _: &Sighting) {}
+        fn sighting(&mut self, _: &Sighting, _: &Times) {}
     }
     let inputs = discover(&["-".to_owned()], &mut log.as_bytes()).expect("stdin");
     assert_eq!(read(&inputs.inputs, &options(), &mut Bounded, &|_, _| {}).records, 2);

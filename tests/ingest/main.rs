@@ -5,6 +5,7 @@
 mod arguments;
 mod bad;
 mod field;
+mod memo;
 mod once;
 mod wrappers;
 
@@ -19,6 +20,7 @@ use tightfit::access::coverage::Sighting;
 use tightfit::access::inventory::Fact;
 use tightfit::access::ledger::FileFault;
 use tightfit::access::observation::{Record, Sink};
+use tightfit::access::times::Times;
 use tightfit::catalog::Catalog;
 use tightfit::config::Pattern;
 use tightfit::ingest::{IngestError, Input, InputKind, Inputs, Options, Reading, discover, read};
@@ -27,6 +29,8 @@ use tightfit::ingest::{IngestError, Input, InputKind, Inputs, Options, Reading, 
 #[derive(Default)]
 struct Seen {
     observed: Vec<String>,
+    /// Records by observation.
+    observed_counts: BTreeMap<String, u64>,
     ends: BTreeMap<String, u64>,
     calls: Vec<String>,
     sightings: u64,
@@ -34,9 +38,9 @@ struct Seen {
 }
 
 impl Seen {
-    fn end(&mut self, end: String) {
-        self.calls.push(end.clone());
-        *self.ends.entry(end).or_default() += 1;
+    fn end(&mut self, end: String, count: u64) {
+        self.calls.push(format!("{end} {count}"));
+        *self.ends.entry(end).or_default() += count;
     }
 
     fn count(&self, end: &str) -> u64 {
@@ -51,16 +55,20 @@ impl Seen {
 impl Sink for Seen {
     fn record(&mut self, record: &Record<'_>) {
         match record {
-            Record::Observed(observations) => {
+            Record::Observed { observations, count } => {
                 assert!(!observations.is_empty());
                 for seen in observations {
-                    self.observed.push(format!("{} {} {:?} {:?}", seen.identity, seen.request.key(), seen.outcome, seen.basis));
+                    assert_eq!(seen.times.count, *count);
+                    let line = format!("{} {} {:?} {:?}", seen.identity, seen.request.key(), seen.outcome, seen.basis);
+                    let context = seen.request.context();
+                    *self.observed_counts.entry(format!("{line} {context:?} {}", seen.issued_to)).or_default() += count;
+                    self.observed.push(line);
                 }
-                self.end("observed".to_owned());
+                self.end("observed".to_owned(), *count);
             }
-            Record::Undecided { why, .. } => self.end(format!("undecided {why:?}")),
-            Record::Skipped(skip) => self.end(format!("skipped {skip:?}")),
-            Record::Rejected { reject, .. } => self.end(format!("rejected {reject:?}")),
+            Record::Undecided { why, count, .. } => self.end(format!("undecided {why:?}"), *count),
+            Record::Skipped { skip, count } => self.end(format!("skipped {skip:?}"), *count),
+            Record::Rejected { reject, .. } => self.end(format!("rejected {reject:?}"), 1),
         }
     }
 
@@ -68,8 +76,8 @@ impl Sink for Seen {
         self.calls.push(format!("{fact:?}"));
     }
 
-    fn sighting(&mut self, sighting: &Sighting) {
-        self.sightings += 1;
+    fn sighting(&mut self, sighting: &Sighting, times: &Times) {
+        self.sightings += times.count;
         if let Sighting::Audit(sighting) = sighting {
             self.clusters.insert(sighting.cluster.clone(), sighting.cluster_named);
         }

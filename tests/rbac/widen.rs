@@ -122,7 +122,7 @@ fn from_pods(requests: &[(KubeRequest, &[&str])]) -> IdentityProfile {
     for (request, pods) in requests {
         let mut seen = seen(&[Outcome::Allowed], Basis::Stated);
         for tally in seen.outcomes.values_mut() {
-            tally.issued_to = Values::of(pods.iter().map(|pod| format!("pod/shop/{pod}")));
+            tally.issued_to = Values::of(pods.iter().map(|pod| format!("pod/shop/{pod}")), 1);
         }
         part.requests.insert(RequestKey::Kube(request.clone()), seen);
     }

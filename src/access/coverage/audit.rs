@@ -2,18 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::trail::Capped;
 use super::{Span, add_counts};
+use crate::access::times::Times;
 
-/// One Kubernetes audit event.
+/// A Kubernetes audit event, its time aside.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct AuditSighting {
-    /// When.
-    pub time: Timestamp,
     /// The cluster.
     pub cluster: String,
     /// Whether the wrapper or an option named the cluster.
@@ -107,33 +105,35 @@ pub struct AuditCoverage {
 }
 
 impl AuditCoverage {
-    pub(super) fn insert(&mut self, sighting: &AuditSighting) {
+    pub(super) fn insert(&mut self, sighting: &AuditSighting, times: &Times) {
+        let records = times.count;
         self.named |= sighting.cluster_named;
         self.unnamed |= !sighting.cluster_named;
         match self.levels.get_mut(&sighting.level) {
-            Some(count) => *count += 1,
-            None => drop(self.levels.insert(sighting.level.clone(), 1)),
+            Some(count) => *count += records,
+            None => drop(self.levels.insert(sighting.level.clone(), records)),
         }
-        *(if sighting.reach == Reach::Write { &mut self.writes } else { &mut self.reads }) += 1;
-        self.watches += u64::from(sighting.reach == Reach::Watch);
-        self.truncated += u64::from(sighting.bodies == Bodies::Cut);
-        self.left_out += u64::from(sighting.bodies == Bodies::LeftOut);
+        *(if sighting.reach == Reach::Write { &mut self.writes } else { &mut self.reads }) += records;
+        let counted = |told: bool| if told { records } else { 0 };
+        self.watches += counted(sighting.reach == Reach::Watch);
+        self.truncated += counted(sighting.bodies == Bodies::Cut);
+        self.left_out += counted(sighting.bodies == Bodies::LeftOut);
         match &sighting.wrote {
             Wrote::Other => {}
             Wrote::Pod => {
-                self.pod_writes += 1;
-                self.pod_specs += 1;
+                self.pod_writes += records;
+                self.pod_specs += records;
             }
             Wrote::PodWithoutSpec(namespace) => {
-                self.pod_writes += 1;
-                self.without_spec.update(namespace, |count| *count += 1);
+                self.pod_writes += records;
+                self.without_spec.update(namespace, |count| *count += records);
             }
-            Wrote::RightsWithoutBody => self.rights_without_body += 1,
+            Wrote::RightsWithoutBody => self.rights_without_body += records,
         }
         if !sighting.pod.is_empty() {
-            self.pods.update(&sighting.pod, |count| *count += 1);
+            self.pods.update(&sighting.pod, |count| *count += records);
         }
-        self.span.insert(sighting.time);
+        self.span.insert_times(times);
     }
 
     pub(super) fn merge(&mut self, other: &AuditCoverage) {

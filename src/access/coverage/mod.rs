@@ -12,10 +12,11 @@ use serde::{Deserialize, Serialize};
 
 use super::aws::Arn;
 use super::days::Days;
+use super::times::Times;
 pub use audit::{AuditCoverage, AuditSighting, Bodies, Reach, Wrote};
 pub use trail::{Aggregated, Capped, Counts, Touch, TrailChange, TrailCoverage, TrailSighting};
 
-/// What one record says about the recording itself.
+/// What a record says about the recording itself, its time aside.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Sighting {
@@ -23,8 +24,6 @@ pub enum Sighting {
     Trail(Box<TrailSighting>),
     /// A CloudTrail aggregated event: how many data events of a service five minutes held.
     Aggregated {
-        /// When the five minutes began.
-        time: Timestamp,
         /// The account; may be empty.
         account: String,
         /// The IAM prefix of the service, or the event source where none is known.
@@ -38,8 +37,6 @@ pub enum Sighting {
     Audit(Box<AuditSighting>),
     /// A record of a flow log.
     Flow {
-        /// When.
-        time: Timestamp,
         /// The cluster.
         cluster: String,
         /// Whether the wrapper or an option named the cluster.
@@ -102,6 +99,13 @@ pub struct Coverage {
 }
 
 impl Span {
+    /// Adds the moments of some events.
+    pub fn insert_times(&mut self, times: &Times) {
+        self.insert(times.first);
+        self.insert(times.last);
+        self.days.merge(&times.days);
+    }
+
     /// Adds one moment.
     pub fn insert(&mut self, time: Timestamp) {
         self.first = Some(self.first.map_or(time, |first| first.min(time)));
@@ -125,34 +129,35 @@ pub fn day_of(time: Timestamp) -> i32 {
 }
 
 impl Coverage {
-    /// Takes in what one record says.
-    pub fn insert(&mut self, sighting: &Sighting) {
+    /// Takes in what some records say, all the same.
+    pub fn insert(&mut self, sighting: &Sighting, times: &Times) {
+        let records = times.count;
         match sighting {
             Sighting::Trail(sighting) => {
-                self.mention(&sighting.arns);
-                slot(&mut self.trails, &sighting.account).insert(sighting);
+                self.mention(&sighting.arns, records);
+                slot(&mut self.trails, &sighting.account).insert(sighting, times);
             }
-            Sighting::Aggregated { time, account, service, dimension, count } => {
-                slot(&mut self.trails, account).insert_aggregated(*time, service, dimension, *count);
+            Sighting::Aggregated { account, service, dimension, count } => {
+                slot(&mut self.trails, account).insert_aggregated(times, service, dimension, *count);
             }
-            Sighting::Audit(sighting) => slot(&mut self.audits, &sighting.cluster).insert(sighting),
-            Sighting::Flow { time, cluster, cluster_named, source, lost } => {
+            Sighting::Audit(sighting) => slot(&mut self.audits, &sighting.cluster).insert(sighting, times),
+            Sighting::Flow { cluster, cluster_named, source, lost } => {
                 let flows = slot(&mut self.flows, cluster);
                 flows.named |= *cluster_named;
                 flows.unnamed |= !*cluster_named;
                 if *lost > 0 {
                     let sum = slot(&mut flows.lost, source);
-                    *sum = sum.saturating_add(*lost);
+                    *sum = sum.saturating_add(lost.saturating_mul(records));
                 } else {
-                    *slot(&mut flows.sources, source) += 1;
+                    *slot(&mut flows.sources, source) += records;
                 }
-                flows.span.insert(*time);
+                flows.span.insert_times(times);
             }
         }
     }
 
     /// Accounts and regions that the ARNs of one record name, each once.
-    fn mention(&mut self, arns: &[Arn]) {
+    fn mention(&mut self, arns: &[Arn], records: u64) {
         let is_account = |text: &&str| text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit());
         let is_region = |text: &&str| {
             let parts: Vec<&str> = text.split('-').collect();
@@ -162,8 +167,8 @@ impl Coverage {
         };
         let accounts: BTreeSet<&str> = arns.iter().filter_map(|arn| arn.account.as_literal()).filter(is_account).collect();
         let regions: BTreeSet<&str> = arns.iter().filter_map(|arn| arn.region.as_literal()).filter(is_region).collect();
-        accounts.into_iter().for_each(|account| self.accounts_mentioned.update(account, |count| *count += 1));
-        regions.into_iter().for_each(|region| self.regions_mentioned.update(region, |count| *count += 1));
+        accounts.into_iter().for_each(|account| self.accounts_mentioned.update(account, |count| *count += records));
+        regions.into_iter().for_each(|region| self.regions_mentioned.update(region, |count| *count += records));
     }
 
     /// First, last and days over everything.

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{Span, add_counts};
 use crate::access::aws::{Action, Arn};
 use crate::access::identity::Identity;
+use crate::access::times::Times;
 
 /// How many named resources are kept for one identity and service, and how many accounts and regions that ARNs mention.
 const NAMES_MAX: usize = 64;
@@ -15,12 +16,10 @@ const NAMES_MAX: usize = 64;
 /// How many changes of the trails are kept by account, the earliest first.
 const CHANGES_MAX: usize = 50;
 
-/// One CloudTrail event.
+/// A CloudTrail event, its time aside.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct TrailSighting {
-    /// When.
-    pub time: Timestamp,
     /// The account in whose trail it stood; may be empty.
     pub account: String,
     /// The region; may be empty.
@@ -178,11 +177,12 @@ pub struct TrailCoverage {
 }
 
 impl TrailCoverage {
-    pub(super) fn insert(&mut self, sighting: &TrailSighting) {
-        *super::slot(&mut self.regions, &sighting.region) += 1;
+    pub(super) fn insert(&mut self, sighting: &TrailSighting, times: &Times) {
+        let records = times.count;
+        *super::slot(&mut self.regions, &sighting.region) += records;
         let services = if sighting.data { &mut self.data } else { &mut self.management };
-        *super::slot(services, &sighting.service) += 1;
-        self.span.insert(sighting.time);
+        *super::slot(services, &sighting.service) += records;
+        self.span.insert_times(times);
         if let Some(change) = &sighting.change {
             self.changes.insert(change.clone());
             self.cap_changes();
@@ -190,7 +190,7 @@ impl TrailCoverage {
         let Some(identity) = &sighting.identity else { return };
         let touched = super::slot(&mut self.identities, identity);
         let counts = super::slot(&mut super::slot(touched, &sighting.service).regions, &sighting.region);
-        *(if sighting.data { &mut counts.data } else { &mut counts.management }) += 1;
+        *(if sighting.data { &mut counts.data } else { &mut counts.management }) += records;
         for action in &sighting.actions {
             let actions = &mut super::slot(touched, &action.service).actions;
             if !actions.contains(&action.name) {
@@ -201,15 +201,15 @@ impl TrailCoverage {
             super::slot(touched, service).holders.update(holder, |()| ());
         }
         if let Some(service) = &sighting.through {
-            super::slot(touched, service).through += 1;
+            super::slot(touched, service).through += records;
         }
     }
 
-    pub(super) fn insert_aggregated(&mut self, time: Timestamp, service: &String, dimension: &String, count: u64) {
+    pub(super) fn insert_aggregated(&mut self, times: &Times, service: &String, dimension: &String, count: u64) {
         let aggregated = super::slot(&mut self.aggregated, service);
         let sum = super::slot(&mut aggregated.dimensions, dimension);
-        *sum = sum.saturating_add(count);
-        aggregated.span.insert(time);
+        *sum = sum.saturating_add(count.saturating_mul(times.count));
+        aggregated.span.insert_times(times);
     }
 
     pub(super) fn merge(&mut self, other: &TrailCoverage) {

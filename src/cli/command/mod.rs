@@ -4,6 +4,7 @@ mod catalog;
 mod doctor;
 mod explain;
 mod generate;
+mod merge;
 mod profile;
 mod verify;
 
@@ -40,6 +41,7 @@ pub(crate) fn run(arguments: &Arguments, console: &Console, publishing: &Mutex<(
         Command::Generate(command) => generate::run(shared, command, console, publishing),
         Command::Verify(command) => verify::run(shared, command, console),
         Command::Profile(command) => profile::run(shared, command, console, publishing),
+        Command::Merge(command) => merge::run(command, console, publishing),
         Command::Doctor(command) => doctor::run(shared, command, console),
         Command::Explain(command) => explain::run(shared, command, console),
         Command::Catalog(command) => catalog::run(shared, command, console, publishing),

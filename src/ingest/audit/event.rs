@@ -13,28 +13,6 @@ use crate::ingest::decoded::{Stage, Surround};
 use crate::ingest::members::Members;
 use crate::ingest::moment;
 
-/// The fields of a native event.
-pub(super) const FIELDS: &[&str] = &[
-    "level",
-    "auditID",
-    "stage",
-    "requestURI",
-    "verb",
-    "user",
-    "impersonatedUser",
-    "authenticationMetadata",
-    "sourceIPs",
-    "userAgent",
-    "objectRef",
-    "responseStatus",
-    "requestObject",
-    "responseObject",
-    "requestReceivedTimestamp",
-    "stageTimestamp",
-    "timestamp",
-    "annotations",
-];
-
 /// What stands where AKS left out a body that was too large.
 /// <https://learn.microsoft.com/azure/azure-monitor/reference/tables/aksaudit>
 const SKIPPED_BODY: &str = "\"skipped-too-big-size-object\"";
@@ -201,6 +179,7 @@ pub(super) fn native<'a>(members: &Members<'a>, surround: &Surround) -> Result<E
         id: members.field("auditID")?.unwrap_or_default(),
         stage: match stage.as_str() {
             "RequestReceived" => Stage::Received,
+            "ResponseStarted" => Stage::Started,
             "" => Stage::Whole,
             _ => Stage::Answered,
         },
@@ -237,7 +216,7 @@ pub(super) fn allowed_by(reason: Option<&str>) -> String {
 }
 
 /// When the request came in; older versions wrote other fields.
-fn time_of(members: &Members<'_>) -> Option<Timestamp> {
+pub(super) fn time_of(members: &Members<'_>) -> Option<Timestamp> {
     let fields = ["requestReceivedTimestamp", "stageTimestamp", "timestamp"];
     let created = || members.object("metadata")?.get("creationTimestamp").and_then(moment::parse_json);
     let time = fields.iter().filter_map(|key| members.get(key)).find_map(moment::parse_json);

@@ -9,9 +9,6 @@ use crate::ingest::decoded::{Stage, Surround};
 use crate::ingest::members::Members;
 use crate::ingest::moment;
 
-/// The fields of a log entry that make up its content.
-pub(super) const FIELDS: &[&str] = &["protoPayload", "labels", "resource", "insertId", "operation"];
-
 /// Reads a log entry; `None` where it is another service's.
 ///
 /// # Errors

@@ -17,29 +17,44 @@ mod gke;
 mod impersonate;
 mod outcome;
 mod pod;
+mod signed;
 mod standing;
 mod translate;
 mod uri;
 
 pub use standing::{Standing, is_read, standing};
 
-use super::decoded::{Decoded, Surround};
+pub(super) use signed::Native;
+
+use super::decoded::{Decoded, Dependence, Surround};
 use super::members::Members;
+use crate::access::inventory::Fact;
 use crate::access::observation::Reject;
 
 /// Decodes one record that is a Kubernetes audit event in any form that stands for one event (native, GKE, AKS table row).
 /// `None` when it is none of them.
 #[must_use]
 pub fn decode(record: &[u8], surround: &Surround) -> Option<Decoded> {
-    let json = std::str::from_utf8(record).ok()?;
-    let members = Members::of(json)?;
-    let event = if is_rancher(&members) {
+    let members = Members::of(std::str::from_utf8(record).ok()?)?;
+    decode_with_dependence(&members, surround).map(|(decoded, _)| decoded)
+}
+
+/// The same of a record's members, and what it depends on.
+pub(super) fn decode_with_dependence(members: &Members<'_>, surround: &Surround) -> Option<(Decoded, Dependence)> {
+    let decoded = decode_members(members, surround)?;
+    // Whose an address was is known with its time.
+    let timed = decoded.facts.iter().any(|fact| matches!(fact, Fact::Address { .. }));
+    Some((decoded, if timed { Dependence::Unique } else { Dependence::WithoutResponse }))
+}
+
+fn decode_members(members: &Members<'_>, surround: &Surround) -> Option<Decoded> {
+    let event = if is_rancher(members) {
         let detail = "a record of Rancher's own API, not of a cluster: expected audit.k8s.io events of the cluster's API server";
         return Some(Decoded::rejected(Reject::Foreign, detail));
-    } else if event::is_native(&members) {
-        event::native(&members, surround)
+    } else if event::is_native(members) {
+        event::native(members, surround)
     } else if members.has("protoPayload") {
-        match gke::event(&members, surround) {
+        match gke::event(members, surround) {
             Ok(Some(event)) => Ok(event),
             Ok(None) => {
                 let detail = "a Google Cloud audit record of another service: expected `serviceName` to be `k8s.io`";
@@ -47,8 +62,8 @@ pub fn decode(record: &[u8], surround: &Surround) -> Option<Decoded> {
             }
             Err(error) => Err(error),
         }
-    } else if aks::is_row(&members) {
-        let native = aks::native(&members);
+    } else if aks::is_row(members) {
+        let native = aks::native(members);
         return Some(match Members::of(&native).map(|members| event::native(&members, surround)) {
             Some(Ok(event)) => translate::decoded(&event),
             Some(Err(detail)) => Decoded::rejected(Reject::Field, detail),
@@ -70,9 +85,4 @@ fn is_rancher(members: &Members<'_>) -> bool {
     let own =
         ["requestBody", "responseBody", "requestTimestamp", "responseTimestamp", "responseCode", "method", "remoteAddr", "stage"];
     members.has("auditID") && !kubernetes && own.iter().any(|key| members.has(key))
-}
-
-/// Whether a member belongs to the event itself, not to what collected it; only these make up its content.
-pub(super) fn is_own_field(key: &str) -> bool {
-    event::FIELDS.contains(&key) || gke::FIELDS.contains(&key) || aks::COLUMNS.iter().any(|(column, _)| *column == key)
 }

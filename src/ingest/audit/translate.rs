@@ -41,9 +41,8 @@ pub(super) fn decoded(event: &Event<'_>) -> Decoded {
         }
     };
     let issued_to = issued_to(event);
-    let sighting = event.time.map(|time| {
+    let sighting = event.time.map(|_| {
         Sighting::Audit(Box::new(AuditSighting {
-            time,
             cluster: event.cluster.clone(),
             cluster_named: event.cluster_named,
             level: event.level.clone(),

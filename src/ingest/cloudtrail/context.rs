@@ -106,7 +106,7 @@ pub(super) fn via<'a>(trail: &'a Trail, me: &Identity) -> Option<&'a str> {
 /// The provider's host with its path, the subject and the audience of a web identity; empty where the record does not say.
 fn web_identity(trail: &Trail) -> (String, String, String) {
     let Some(user) = &trail.user else { return Default::default() };
-    let answered = |name: &str| text(&trail.response, name).unwrap_or_default();
+    let answered = |name: &str| text(trail.response(), name).unwrap_or_default();
     let provider = identity::first(&[answered("provider"), &user.provider]);
     let host = provider.split_once("oidc-provider/").map_or(provider, |(_, host)| host);
     let host = host.strip_prefix("https://").unwrap_or(host);

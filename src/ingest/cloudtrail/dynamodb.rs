@@ -139,13 +139,11 @@ fn insert(wants: &mut Vec<Want>, trail: &Trail, catalog: &Catalog, name: &str, t
         Some((table, index)) if !table.starts_with("arn:") => (table, Some(index)),
         _ => (table, None),
     };
-    let mut single = Trail {
-        source: trail.source.clone(),
-        event: trail.event.clone(),
-        region: trail.region.clone(),
-        recipient: trail.recipient.clone(),
-        ..super::record::empty(trail.time)
-    };
+    let mut single = super::record::empty(trail.time);
+    single.source = trail.source.clone();
+    single.event = trail.event.clone();
+    single.region = trail.region.clone();
+    single.recipient = trail.recipient.clone();
     single.request.insert("tableName".to_owned(), Value::String(table.to_owned()));
     if let Some(index) = index {
         single.request.insert("indexName".to_owned(), Value::String(index.to_owned()));

@@ -23,7 +23,7 @@ pub(super) fn wants(trail: &Trail, stated: &[Want], answer: Outcome) -> Vec<Want
     for want in stated.iter().filter(|want| want.basis == Basis::Stated) {
         let Some(service) = principal(&want.action.service) else { continue };
         for parameter in side::named_keys(&want.action) {
-            let from = if parameter.response { &trail.response } else { &trail.request };
+            let from = if parameter.response { trail.response() } else { &trail.request };
             let mut asked = parameter.actions.clone();
             asked.extend(in_parts(trail));
             for arn in read(from, &parameter.steps).iter().filter_map(|text| key(trail, text)) {

@@ -17,6 +17,7 @@ mod refusal;
 mod resource;
 mod s3;
 mod sighting;
+mod signed;
 mod translate;
 mod want;
 
@@ -24,15 +25,21 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::decoded::{Decoded, End, Stage};
+use super::decoded::{Decoded, Dependence, End, Stage};
 use crate::access::coverage::Sighting;
 use crate::access::observation::{Reject, Skip, Undecided};
 use crate::catalog::Catalog;
 use record::{Fault, Object, Trail};
+pub(super) use signed::Native;
 
 /// Decodes one CloudTrail record in its native JSON form. `None` when it is none; the wrappers around it are opened before.
 #[must_use]
 pub fn decode(record: &[u8], catalog: &Catalog) -> Option<Decoded> {
+    decode_with_dependence(record, catalog).map(|(decoded, _)| decoded)
+}
+
+/// The same, and what it depends on.
+pub(super) fn decode_with_dependence(record: &[u8], catalog: &Catalog) -> Option<(Decoded, Dependence)> {
     match serde_json::from_slice(record) {
         Ok(Value::Object(object)) => decode_object(&object, catalog),
         Ok(_) => None,
@@ -40,7 +47,8 @@ pub fn decode(record: &[u8], catalog: &Catalog) -> Option<Decoded> {
             let names = |name: &str| memchr::memmem::find(record, name.as_bytes()).is_some();
             (names("\"eventSource\"") && names("\"eventName\"")).then(|| {
                 let deep = error.to_string().contains("recursion limit");
-                Decoded::rejected(if deep { Reject::TooDeep } else { Reject::Malformed }, error.to_string())
+                let reject = if deep { Reject::TooDeep } else { Reject::Malformed };
+                (Decoded::rejected(reject, error.to_string()), Dependence::Unique)
             })
         }
     }
@@ -51,29 +59,29 @@ pub fn decode(record: &[u8], catalog: &Catalog) -> Option<Decoded> {
 pub fn decode_columns(columns: &BTreeMap<String, String>, catalog: &Catalog) -> Decoded {
     match columns::record(columns) {
         Ok(object) => {
-            decode_object(&object, catalog).unwrap_or_else(|| Decoded::rejected(Reject::Field, "eventsource, eventname: missing"))
+            let decoded = decode_object(&object, catalog).map(|(decoded, _)| decoded);
+            decoded.unwrap_or_else(|| Decoded::rejected(Reject::Field, "eventsource, eventname: missing"))
         }
         Err(Fault(detail)) => Decoded::rejected(Reject::Field, detail),
     }
 }
 
-fn decode_object(object: &Object, catalog: &Catalog) -> Option<Decoded> {
+fn decode_object(object: &Object, catalog: &Catalog) -> Option<(Decoded, Dependence)> {
     if let Some(skip) = set_apart(object) {
         let mut decoded = Decoded::skipped(skip);
         decoded.id = record::id(object).unwrap_or_default();
         decoded.time = record::time(object).ok();
-        if skip == Skip::Aggregated {
-            decoded.sighting = sighting::aggregated(object, catalog);
-            if let Some(Sighting::Aggregated { time, .. }) = &decoded.sighting {
-                decoded.time = Some(*time);
-            }
+        if skip == Skip::Aggregated
+            && let Some((time, sighting)) = sighting::aggregated(object, catalog)
+        {
+            (decoded.time, decoded.sighting) = (Some(time), Some(sighting));
         }
-        return Some(decoded);
+        return Some((decoded, Dependence::Unique));
     }
     if !object.contains_key("eventSource") || !object.contains_key("eventName") {
         return match columns::lower_case(object)? {
             Ok(record) => decode_object(&record, catalog),
-            Err(Fault(detail)) => Some(Decoded::rejected(Reject::Field, detail)),
+            Err(Fault(detail)) => Some((Decoded::rejected(Reject::Field, detail), Dependence::Unique)),
         };
     }
     Some(match Trail::read(object) {
@@ -83,14 +91,24 @@ fn decode_object(object: &Object, catalog: &Catalog) -> Option<Decoded> {
                 decoded.id = id;
                 decoded.stage = Stage::Updated;
             }
-            decoded
+            let dependence = dependence(&trail, &decoded);
+            (decoded, dependence)
         }
         Err(Fault(detail)) => {
             let mut decoded = Decoded::rejected(Reject::Field, detail);
             decoded.id = record::id(object).unwrap_or_default();
-            decoded
+            (decoded, Dependence::Unique)
         }
     })
+}
+
+fn dependence(trail: &Trail, decoded: &Decoded) -> Dependence {
+    let changes = matches!(&decoded.sighting, Some(Sighting::Trail(seen)) if seen.change.is_some());
+    match trail.depends_on_response() {
+        _ if changes => Dependence::Unique,
+        true => Dependence::WithResponse,
+        false => Dependence::WithoutResponse,
+    }
 }
 
 /// Records that are no API event of their own.

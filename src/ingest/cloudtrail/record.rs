@@ -1,6 +1,8 @@
 //! A CloudTrail record by its fields, with the types checked; unknown fields are ignored.
 //! <https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-record-contents.html>
 
+use std::cell::Cell;
+
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
@@ -57,7 +59,9 @@ pub(super) struct Trail {
     pub(super) data: Option<bool>,
     pub(super) user: Option<User>,
     pub(super) request: Object,
-    pub(super) response: Object,
+    response: Object,
+    /// Whether anyone asked for the response.
+    response_read: Cell<bool>,
     /// ARNs of `resources`, in order.
     pub(super) resources: Vec<String>,
     /// The account that owns all of `resources`; empty where the record names none or several.
@@ -67,6 +71,17 @@ pub(super) struct Trail {
 }
 
 impl Trail {
+    /// `responseElements`; that it was asked for is remembered.
+    pub(super) fn response(&self) -> &Object {
+        self.response_read.set(true);
+        &self.response
+    }
+
+    /// Whether what the event comes to may depend on `responseElements`.
+    pub(super) fn depends_on_response(&self) -> bool {
+        self.response_read.get()
+    }
+
     /// Reads the fields of an object that is known to be an API event.
     pub(super) fn read(record: &Object) -> Result<Trail, Fault> {
         let category = text(record, "eventCategory")?;
@@ -101,6 +116,7 @@ impl Trail {
             user: user(record)?,
             request,
             response: object(record, "responseElements")?,
+            response_read: Cell::new(false),
             resources: resources(record)?,
             owner: owner(record),
             request_context: object(&context, "requestContext")?,
@@ -270,6 +286,7 @@ pub(super) fn empty(time: Timestamp) -> Trail {
         user: None,
         request: Object::new(),
         response: Object::new(),
+        response_read: Cell::new(false),
         resources: Vec::new(),
         owner: String::new(),
         request_context: Object::new(),

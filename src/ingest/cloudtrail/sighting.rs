@@ -1,6 +1,7 @@
 //! What a CloudTrail record says about the recording itself: what kind of event it is, whose, and what it proves of events that
 //! are not there.
 
+use jiff::Timestamp;
 use serde_json::Value;
 
 use super::identity::{self, first};
@@ -41,7 +42,6 @@ pub(super) fn sighting(trail: &Trail, end: &End, catalog: &Catalog) -> Sighting 
     holders.sort();
     holders.dedup();
     Sighting::Trail(Box::new(TrailSighting {
-        time: trail.time,
         account: first(&[&trail.recipient, account]).to_owned(),
         region: trail.region.clone(),
         data: trail.data.unwrap_or_else(|| catalog.rules().is_data_event(&service, &trail.event)),
@@ -55,20 +55,21 @@ pub(super) fn sighting(trail: &Trail, end: &End, catalog: &Catalog) -> Sighting 
     }))
 }
 
-/// What an aggregated event says: how many events of its service, by its primary dimension. `None` where it does not say.
+/// What an aggregated event says: when, and how many events of its service, by its primary dimension. `None` where it does not say.
 /// <https://docs.aws.amazon.com/awscloudtrail/latest/userguide/aggregating-data-events.html>
-pub(super) fn aggregated(record: &Object, catalog: &Catalog) -> Option<Sighting> {
+pub(super) fn aggregated(record: &Object, catalog: &Catalog) -> Option<(Timestamp, Sighting)> {
     let primary = record.get("summary")?.get("primaryDimension")?;
     let counts = primary.get("statistics")?.as_array()?.iter().filter_map(|statistic| statistic.get("value")?.as_u64());
     let start = record.get("timeWindow")?.get("windowStart")?.as_str()?;
     let account = record.get("accountId").and_then(Value::as_str).unwrap_or_default();
-    Some(Sighting::Aggregated {
-        time: start.parse().ok().or_else(|| time(record).ok())?,
+    let time = start.parse().ok().or_else(|| time(record).ok())?;
+    let sighting = Sighting::Aggregated {
         account: account.to_owned(),
         service: prefix(record.get("eventSource")?.as_str()?, catalog),
         dimension: primary.get("dimension")?.as_str()?.to_owned(),
         count: counts.fold(0, u64::saturating_add),
-    })
+    };
+    Some((time, sighting))
 }
 
 /// The IAM prefix of an event source, or the source where none is known.

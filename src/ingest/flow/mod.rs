@@ -164,7 +164,7 @@ fn decoded(told: Told, surround: &Surround) -> Decoded {
         Err(Why::Field(detail)) => return Decoded::rejected(Reject::Field, detail),
     };
     let cluster_named = surround.cluster.is_some();
-    let sighting = time.map(|time| Sighting::Flow { time, cluster, cluster_named, source: source.to_owned(), lost });
+    let sighting = time.map(|_| Sighting::Flow { cluster, cluster_named, source: source.to_owned(), lost });
     let (issued_to, allowed_by) = (String::new(), String::new());
     Decoded { id, stage: Stage::Whole, time, issued_to, allowed_by, end, facts: Vec::new(), sighting }
 }

@@ -1,18 +1,19 @@
 //! One input: its form told, its records framed and decoded, handed over in batches; its fault, if it has one.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::io::{self, Read};
 use std::rc::Rc;
 
 use crate::access::ledger::FileFault;
 use crate::access::observation::Reject;
 use crate::ingest::cloudtrail;
-use crate::ingest::decoded::{Decoded, End, Surround};
+use crate::ingest::decoded::{Decoded, End, Leaf, Surround};
 use crate::ingest::frame::{Frame, Framer};
+use crate::ingest::memo::Memo;
 use crate::ingest::open::{Opened, Raw, Stop};
 use crate::ingest::sniff::{CriLines, EXPECTED, Form, SNIFF_BYTES, form_of, without_mark};
 use crate::ingest::source::Input;
-use crate::ingest::unwrap::{Leaf, Unwrapper, digest_of_bytes};
+use crate::ingest::unwrap::Unwrapper;
 
 use super::{Options, Parcel, lines, table};
 
@@ -46,7 +47,7 @@ pub(super) struct Outbox<'a, 's> {
 }
 
 /// Reads one log; every batch goes to `send`, what is returned ends it.
-pub(super) fn read(input: &Input, options: &Options<'_>, send: &mut Send<'_>) -> Parcel {
+pub(super) fn read(input: &Input, options: &Options<'_>, memo: &RefCell<Memo>, send: &mut Send<'_>) -> Parcel {
     let mut opened = match Opened::new(&input.path, options.file_bytes_max) {
         Ok(opened) => opened,
         Err((stop, raw)) => return end(Some(fault_of(stop)), &raw, 0),
@@ -57,6 +58,7 @@ pub(super) fn read(input: &Input, options: &Options<'_>, send: &mut Send<'_>) ->
             catalog: options.catalog,
             record_bytes_max: options.record_bytes_max,
             vpc_format: options.vpc_format,
+            memo,
         },
         surround: Surround { cluster, ..Surround::default() },
         inside: None,
@@ -229,7 +231,7 @@ fn read_csv(
             Ok(true) => outbox.row(&header, &row),
             Ok(false) => break,
             Err(error) => {
-                outbox.put(Leaf { decoded: Decoded::rejected(Reject::TooLarge, error.to_string()), digest: [0; 16] }, 0);
+                outbox.put(Decoded::rejected(Reject::TooLarge, error.to_string()).into(), 0);
                 failure = Some(FileFault::Unreadable(format!("{error} (near byte {})", outbox.raw.bytes())));
                 break;
             }
@@ -253,7 +255,7 @@ impl Outbox<'_, '_> {
                     self.inside.as_ref().map_or((&self.surround, false), |(inside, control)| (inside, *control));
                 if control {
                     let decoded = Decoded::skipped(crate::access::observation::Skip::Control);
-                    leaves.push(Leaf { decoded, digest: [0; 16] });
+                    leaves.push(decoded.into());
                 } else {
                     self.unwrapper.open(json, surround, &mut |leaf| leaves.push(leaf));
                 }
@@ -261,7 +263,7 @@ impl Outbox<'_, '_> {
                 leaves.into_iter().for_each(|leaf| self.put(leaf, bytes));
             }
             Frame::Rejected(reject, detail) => {
-                self.put(Leaf { decoded: Decoded::rejected(reject, detail), digest: [0; 16] }, 0);
+                self.put(Decoded::rejected(reject, detail).into(), 0);
             }
         }
     }
@@ -269,13 +271,12 @@ impl Outbox<'_, '_> {
     fn row(&mut self, header: &[String], row: &csv::ByteRecord) {
         if row.len() != header.len() {
             let detail = format!("a row of {} fields below a header of {}", row.len(), header.len());
-            return self.put(Leaf { decoded: Decoded::rejected(Reject::Malformed, detail), digest: [0; 16] }, 0);
+            return self.put(Decoded::rejected(Reject::Malformed, detail).into(), 0);
         }
         let columns = header.iter().zip(row).map(|(name, field)| (name.clone(), String::from_utf8_lossy(field).into_owned()));
         let columns = columns.collect();
         let decoded = cloudtrail::decode_columns(&columns, self.unwrapper.catalog);
-        let digest = digest_of_bytes(serde_json::to_string(&columns).unwrap_or_default().as_bytes());
-        self.put(Leaf { decoded, digest }, row.as_slice().len());
+        self.put(decoded.into(), row.as_slice().len());
     }
 
     /// Whether nobody wants more.
@@ -290,9 +291,8 @@ impl Outbox<'_, '_> {
 
     /// Takes one decoded record, read from so many bytes.
     pub(super) fn put(&mut self, leaf: Leaf, bytes: usize) {
-        let leaf = Leaf { decoded: leaf.decoded.bounded(), ..leaf };
-        self.is_log |= !matches!(leaf.decoded.end, End::Rejected { reject: Reject::Foreign | Reject::Malformed, .. });
-        match &leaf.decoded.end {
+        self.is_log |= !matches!(leaf.said.end, End::Rejected { reject: Reject::Foreign | Reject::Malformed, .. });
+        match &leaf.said.end {
             End::Rejected { detail, .. } if !self.usable && self.unusable.is_none() => self.unusable = Some(detail.clone()),
             End::Rejected { .. } => {}
             End::Observed(_) | End::Undecided { .. } | End::Skipped(_) => self.usable = true,
@@ -323,7 +323,7 @@ impl Outbox<'_, '_> {
             return self.unusable.take().filter(|_| !self.usable).map(FileFault::Unusable);
         }
         let (count, first) = (self.batch.len(), self.batch.first());
-        let why = match first.map(|leaf| &leaf.decoded.end) {
+        let why = match first.map(|leaf| &leaf.said.end) {
             Some(End::Rejected { detail, .. }) => detail.clone(),
             _ => String::new(),
         };
@@ -339,7 +339,7 @@ impl Outbox<'_, '_> {
     }
 
     fn give_up(&mut self, why: String) -> FileFault {
-        self.batch.push(Leaf { decoded: Decoded::rejected(Reject::Foreign, why.clone()), digest: [0; 16] });
+        self.batch.push(Decoded::rejected(Reject::Foreign, why.clone()).into());
         self.is_log = true;
         self.flush();
         FileFault::Foreign(why)

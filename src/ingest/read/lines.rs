@@ -7,7 +7,6 @@ use crate::config::VpcFormat;
 use crate::ingest::decoded::{Decoded, Surround};
 use crate::ingest::flow;
 use crate::ingest::open::{Opened, Stop};
-use crate::ingest::unwrap::{Leaf, digest_of_bytes};
 
 /// The fields of such a file, told from its first line; `None` where it is no such file.
 pub(super) fn format_of(start: &[u8], given: Option<&VpcFormat>) -> Option<VpcFormat> {
@@ -75,7 +74,7 @@ impl Lines {
         let line = std::mem::take(&mut self.partial);
         if std::mem::take(&mut self.dropped) {
             let detail = format!("a line of more than {} bytes", self.line_bytes_max);
-            return outbox.put(Leaf { decoded: Decoded::rejected(Reject::TooLarge, detail), digest: [0; 16] }, 0);
+            return outbox.put(Decoded::rejected(Reject::TooLarge, detail).into(), 0);
         }
         let text = String::from_utf8_lossy(&line);
         if text.trim().is_empty() {
@@ -89,7 +88,7 @@ impl Lines {
         let surround: Surround = outbox.surround().clone();
         let decoded = flow::of_line(text.as_bytes(), Some(&self.format), &surround)
             .unwrap_or_else(|| Decoded::rejected(Reject::Malformed, "a line that is no record"));
-        outbox.put(Leaf { decoded, digest: digest_of_bytes(&line) }, line.len());
+        outbox.put(decoded.into(), line.len());
     }
 }
 

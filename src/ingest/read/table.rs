@@ -11,7 +11,6 @@ use crate::access::ledger::FileFault;
 use crate::ingest::decoded::Surround;
 use crate::ingest::flow;
 use crate::ingest::open::{Opened, Stop};
-use crate::ingest::unwrap::{Leaf, digest_of_bytes};
 
 /// How a Parquet file begins and ends.
 pub(super) const MAGIC: &[u8] = b"PAR1";
@@ -113,8 +112,8 @@ fn rows(bytes: &[u8], group: &Thrift<'_>, wanted: &[Wanted<'_>], outbox: &mut Ou
     for _ in 0..rows {
         let row = columns.iter_mut().filter_map(|(name, cells)| Some((*name, cells.next().flatten()?)));
         let texts: Vec<(&'static str, String)> = row.map(|(name, text)| (name, text.to_string())).collect();
-        let whole: String = texts.iter().map(|(name, text)| format!("{name}={text}\n")).collect();
-        outbox.put(Leaf { decoded: flow::of_row(&texts, &surround), digest: digest_of_bytes(whole.as_bytes()) }, whole.len());
+        let bytes = texts.iter().map(|(_, text)| text.len()).sum();
+        outbox.put(flow::of_row(&texts, &surround).into(), bytes);
         if outbox.is_stopped() {
             break;
         }

@@ -163,7 +163,7 @@ fn subscription(scene: &Scene<'_>, definition: &ActionDefinition) -> Option<Vec<
 /// A name stands for an ARN that ends in a hyphen and six characters.
 fn secret(scene: &Scene<'_>, definition: &ActionDefinition) -> Option<Vec<Found>> {
     if !scene.action.starts_with("Create") {
-        let answered = ["aRN", "arn", "ARN"].iter().find_map(|name| text(&scene.trail.response, name));
+        let answered = ["aRN", "arn", "ARN"].iter().find_map(|name| text(scene.trail.response(), name));
         let answered: Vec<Found> = answered.into_iter().flat_map(|arn| of_types(scene, definition, arn)).collect();
         if !answered.is_empty() {
             return Some(answered);
@@ -195,7 +195,7 @@ fn secret(scene: &Scene<'_>, definition: &ActionDefinition) -> Option<Vec<Found>
 /// Names of roles, users, groups and policies come without their path.
 fn iam(scene: &Scene<'_>, definition: &ActionDefinition) -> Option<Vec<Found>> {
     let answered: Vec<Found> =
-        super::parameters::deep_arns(&scene.trail.response).iter().flat_map(|arn| of_types(scene, definition, arn)).collect();
+        super::parameters::deep_arns(scene.trail.response()).iter().flat_map(|arn| of_types(scene, definition, arn)).collect();
     if !answered.is_empty() {
         return Some(answered);
     }

@@ -217,7 +217,7 @@ fn created(scene: &Scene<'_>, definition: &ActionDefinition, found: &[Found]) ->
 /// What the answer names. A name that the caller did not choose is not known when IAM is asked.
 fn answered(scene: &Scene<'_>, definition: &ActionDefinition) -> Vec<Found> {
     let mut found = Vec::new();
-    for arn in parameters::deep_arns(&scene.trail.response) {
+    for arn in parameters::deep_arns(scene.trail.response()) {
         for next in of_types(scene, definition, &arn) {
             let Some(resource_type) = scene.service.resource_type(&next.kind) else { continue };
             let Some(captures) = resource_type.format.captures(&arn) else { continue };
@@ -249,7 +249,7 @@ fn not_shown(scene: &Scene<'_>, definition: &ActionDefinition, found: &[Found]) 
     });
     let mut missing: Vec<Found> = constants.collect();
     // RDS answers with everything that the call touched.
-    let told = scene.prefix == "rds" && !scene.trail.response.is_empty();
+    let told = scene.prefix == "rds" && !scene.trail.response().is_empty();
     if found.is_empty() || told || !ALL_REQUIRED.contains(&scene.prefix) || scene.action.contains("Tag") {
         return missing;
     }

@@ -213,7 +213,7 @@ fn placed(scene: &Scene<'_>, resource_type: &ResourceType, slot: &str) -> Vec<St
 fn candidates(scene: &Scene<'_>, resource_type: &ResourceType, slot: &str, places: Places) -> Vec<String> {
     let paths = scene.catalog.rules().parameter(scene.prefix, &resource_type.name, slot);
     let of = |response: bool| {
-        let object = if response { &scene.trail.response } else { &scene.trail.request };
+        let object = if response { scene.trail.response() } else { &scene.trail.request };
         let paths = paths.iter().filter(move |path| path.response == response && !path.any);
         paths.flat_map(move |path| read(object, &path.steps).into_iter().filter(move |text| counts(path, text)))
     };
