@@ -33,6 +33,12 @@ fn changes() -> Vec<(&'static str, Value)> {
             json!({"arn": "arn:aws:iam::111122223333:role/made", "subjectFromWebIdentityToken": "system:serviceaccount:a:b"}),
         ),
         ("/responseElements", json!(5)),
+        ("/userIdentity/arn", json!("arn:aws:sts::111122223333:assumed-role/other/another")),
+        ("/userIdentity/arn", json!("arn:aws:sts::111122223333:assumed-role/other")),
+        ("/userIdentity/arn", json!("arn:aws:sts::111122223333:assumed-role/other/")),
+        ("/userIdentity/principalId", json!("AROAEXAMPLE:another")),
+        ("/userIdentity/principalId", json!("")),
+        ("/userIdentity/sessionContext/sessionIssuer", json!({})),
         ("/requestParameters", Value::Null),
         ("/awsRegion", json!("eu-north-1")),
         ("/errorCode", json!("AccessDenied")),
@@ -91,7 +97,18 @@ fn variants(record: &Value, number: usize) -> Vec<Value> {
         other["requestParameters"][name] = json!("another-value");
         other
     });
-    let all = base.chain(changed).chain(parameters).enumerate();
+    // A refusal names who was refused: the caller's own session, or another.
+    let refused = ["session", "another"].into_iter().filter_map(|session| {
+        let mut other = record.clone();
+        *other.pointer_mut("/userIdentity/type")? = json!("AssumedRole");
+        *other.pointer_mut("/userIdentity/arn")? = json!(format!("arn:aws:sts::111122223333:assumed-role/other/{session}"));
+        other["errorCode"] = json!("AccessDenied");
+        other["errorMessage"] = json!(
+            "User: arn:aws:sts::111122223333:assumed-role/other/session is not authorized to perform: s3:PutObject on resource: \"arn:aws:s3:::b/k\""
+        );
+        Some(other)
+    });
+    let all = base.chain(changed).chain(parameters).chain(refused).enumerate();
     all.map(|(place, mut other)| {
         other[if is_trail { "eventID" } else { "auditID" }] = json!(format!("{number}-{place}"));
         other

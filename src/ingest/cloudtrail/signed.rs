@@ -36,7 +36,7 @@ impl Signed for Native<'_, '_> {
                 // An update carries another event's id; what stands apart is rare.
                 "addendum" | "insightDetails" | "eventId" | "@timestamp" => return false,
                 "userIdentity" => match Members::of(value) {
-                    Some(identity) => sign_identity(&identity, signature),
+                    Some(identity) => sign_identity(&identity, self.is_session_unread(&identity), signature),
                     None => return false,
                 },
                 // Its type is read in any case.
@@ -48,8 +48,36 @@ impl Signed for Native<'_, '_> {
     }
 }
 
+impl Native<'_, '_> {
+    /// Whether the name of a role's session is read by nothing: a refusal's message is compared with it, and the principal of a web
+    /// identity holds its audience.
+    fn is_session_unread(&self, identity: &Members<'_>) -> bool {
+        let event = self.0.get("eventName").unwrap_or_default();
+        identity.get("type") == Some("\"AssumedRole\"")
+            && self.0.get("errorMessage").is_none()
+            && !event.contains('\\')
+            && event != "\"AssumeRoleWithWebIdentity\""
+    }
+}
+
+/// The ARN of a role's session up to the session's name, and a principal without it; as written where they are spelled otherwise.
+fn without_session<'a>(name: &str, value: &'a str) -> &'a str {
+    let plain = value.len() > 2 && value.starts_with('"') && !value.contains('\\');
+    match name {
+        "principalId" if plain => "\"",
+        "arn" if plain => {
+            let role = value.find(":assumed-role/").map(|at| at + ":assumed-role/".len());
+            let rest = role.and_then(|role| value.get(role..)).and_then(|rest| rest.split_once('/'));
+            // A session's name is not empty.
+            let session = rest.filter(|(_, session)| session.len() > 1);
+            session.and_then(|(_, session)| value.get(..value.len() - session.len())).unwrap_or(value)
+        }
+        _ => value,
+    }
+}
+
 /// The identity without the keys and moments that no two sessions share; a key that does not expire is read.
-fn sign_identity(identity: &Members<'_>, signature: &mut Signature) {
+fn sign_identity(identity: &Members<'_>, is_session_unread: bool, signature: &mut Signature) {
     signature.put("userIdentity", "{");
     for (name, value) in identity.iter() {
         match name {
@@ -58,6 +86,7 @@ fn sign_identity(identity: &Members<'_>, signature: &mut Signature) {
                 Some(session) => sign_session(&session, signature),
                 None => signature.put(name, value),
             },
+            name if is_session_unread => signature.put(name, without_session(name, value)),
             name => signature.put(name, value),
         }
     }
