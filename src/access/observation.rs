@@ -73,7 +73,7 @@ pub enum Basis {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Skip {
-    /// The same id and the same content was read before.
+    /// The same id was read before, saying the same at the same time.
     Duplicate,
     /// Another stage of a request that is already counted.
     Stage,

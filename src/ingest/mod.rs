@@ -6,7 +6,7 @@
 //!                                                        objects of a snapshot --held--------------------------> sink
 //! ```
 //!
-//! Invariant: the sink sees the same calls in the same order for any number of threads; every record ends in exactly one call.
+//! Invariant: the sink sees the same calls in the same order for any number of threads; every record is counted in exactly one of them.
 
 use std::io;
 
