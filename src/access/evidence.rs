@@ -21,58 +21,110 @@ pub struct EventRef {
     pub record: u64,
 }
 
+/// What decides which events are kept: a hash of the id.
+#[must_use]
+pub fn rank_of(id: &str) -> u64 {
+    let hash = blake3::hash(id.as_bytes());
+    let (start, _) = hash.as_bytes().split_first_chunk().unwrap_or((&[0; 8], &[]));
+    u64::from_be_bytes(*start)
+}
+
 impl EventRef {
-    /// What decides which events are kept: a hash of the id, or of the place where there is none.
-    fn rank(&self) -> ([u8; 8], &EventRef) {
-        let hash = if self.id.is_empty() {
-            blake3::hash(format!("{}\n{}", self.file, self.record).as_bytes())
-        } else {
-            blake3::hash(self.id.as_bytes())
-        };
-        let mut rank = [0_u8; 8];
-        for (to, from) in rank.iter_mut().zip(hash.as_bytes()) {
-            *to = *from;
-        }
-        (rank, self)
+    /// The hash of the id, or of the place where there is none.
+    #[must_use]
+    pub fn rank(&self) -> u64 {
+        if self.id.is_empty() { rank_of(&format!("{}\n{}", self.file, self.record)) } else { rank_of(&self.id) }
     }
 }
 
 /// The first, the last, and the [`SAMPLE_MAX`] events smallest by hash of their id. Empty means no event.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(from = "Stored", into = "Stored")]
 pub struct Evidence {
+    first: Option<EventRef>,
+    last: Option<EventRef>,
+    /// Each behind its rank, in order.
+    sample: Vec<(u64, EventRef)>,
+}
+
+/// As it is written: ranks follow from ids.
+#[derive(Serialize, Deserialize)]
+struct Stored {
     first: Option<EventRef>,
     last: Option<EventRef>,
     sample: Vec<EventRef>,
 }
 
+impl From<Stored> for Evidence {
+    fn from(stored: Stored) -> Self {
+        let mut sample: Vec<(u64, EventRef)> = stored.sample.into_iter().map(|event| (event.rank(), event)).collect();
+        sample.sort();
+        Evidence { first: stored.first, last: stored.last, sample }
+    }
+}
+
+impl From<Evidence> for Stored {
+    fn from(evidence: Evidence) -> Self {
+        let sample = evidence.sample.into_iter().map(|(_, event)| event).collect();
+        Stored { first: evidence.first, last: evidence.last, sample }
+    }
+}
+
 impl Evidence {
     /// Adds one event.
     pub fn insert(&mut self, event: &EventRef) {
+        self.insert_ranked(event.rank(), event);
+    }
+
+    /// Adds one event whose rank is known.
+    pub fn insert_ranked(&mut self, rank: u64, event: &EventRef) {
+        self.insert_end(event);
+        self.insert_sample(rank, event);
+    }
+
+    /// Adds the first or the last of some events, or one between them; it is no part of the sample by that.
+    pub fn insert_end(&mut self, event: &EventRef) {
         if self.first.as_ref().is_none_or(|first| event < first) {
             self.first = Some(event.clone());
         }
         if self.last.as_ref().is_none_or(|last| event > last) {
             self.last = Some(event.clone());
         }
-        if let Err(place) = self.sample.binary_search_by(|kept| kept.rank().cmp(&event.rank()))
+    }
+
+    /// The rank above which no event comes into the sample any more.
+    #[must_use]
+    pub fn rank_max(&self) -> u64 {
+        self.sample.last().filter(|_| self.sample.len() == SAMPLE_MAX).map_or(u64::MAX, |(rank, _)| *rank)
+    }
+
+    /// Adds one event to the sample alone.
+    pub fn insert_sample(&mut self, rank: u64, event: &EventRef) {
+        if let Err(place) = self.sample.binary_search_by(|(known, kept)| known.cmp(&rank).then_with(|| kept.cmp(event)))
             && place < SAMPLE_MAX
         {
-            self.sample.insert(place, event.clone());
+            self.sample.insert(place, (rank, event.clone()));
             self.sample.truncate(SAMPLE_MAX);
         }
     }
 
     /// Adds all events of another evidence.
     pub fn merge(&mut self, other: &Evidence) {
-        for event in other.events() {
-            self.insert(event);
-        }
+        other.first.iter().chain(&other.last).for_each(|event| self.insert_end(event));
+        other.sample.iter().for_each(|(rank, event)| self.insert_sample(*rank, event));
+    }
+
+    /// The times of the first and the last event; `None` where there is none.
+    #[must_use]
+    pub fn span(&self) -> Option<(Timestamp, Timestamp)> {
+        Some((self.first.as_ref()?.time, self.last.as_ref()?.time))
     }
 
     /// The events kept, by time, each once.
     #[must_use]
     pub fn events(&self) -> Vec<&EventRef> {
-        let mut events: Vec<&EventRef> = self.first.iter().chain(&self.last).chain(&self.sample).collect();
+        let sample = self.sample.iter().map(|(_, event)| event);
+        let mut events: Vec<&EventRef> = self.first.iter().chain(&self.last).chain(sample).collect();
         events.sort();
         events.dedup();
         events

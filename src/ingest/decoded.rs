@@ -1,5 +1,6 @@
 //! What decoding one record gives: owned, so that it can cross from a reading thread to the sink.
 
+use std::cell::Cell;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
@@ -147,39 +148,58 @@ impl Said {
 /// A content, told by 128 bits of BLAKE3.
 pub(super) type Digest = [u8; 16];
 
-/// One record as it is handed to the consumer; records that say the same may share what they say.
-#[derive(Debug, Clone)]
-pub(super) struct Leaf {
-    /// eventID or auditID, of bounded size; empty collapses nothing.
-    pub(super) id: String,
+/// What records say, and where a batch holds it already.
+#[derive(Debug)]
+pub(super) struct Kept {
     pub(super) stage: Stage,
-    pub(super) time: Option<Timestamp>,
     pub(super) said: Arc<Said>,
+    /// The number of the latest batch that holds it, and its place there.
+    pub(super) placed: Cell<(u64, u32)>,
 }
 
-impl From<Decoded> for Leaf {
-    fn from(decoded: Decoded) -> Self {
-        let Decoded { mut id, stage, time, issued_to, allowed_by, end, facts, sighting } = decoded;
-        if id.len() > ID_BYTES_MAX {
-            id = format!("blake3:{}", blake3::hash(id.as_bytes()).to_hex());
-        }
-        let signatures = Signatures::of(&issued_to, &allowed_by, &end);
-        let whole = serde_json::to_vec(&(&issued_to, &allowed_by, &end, &facts, &sighting)).unwrap_or_default();
-        let mut digest = Digest::default();
-        blake3::Hasher::new().update(&whole).finalize_xof().fill(&mut digest);
-        Leaf { id, stage, time, said: Arc::new(Said { issued_to, allowed_by, end, facts, sighting, digest, signatures }) }
+impl Kept {
+    pub(super) fn new(stage: Stage, said: Said) -> Self {
+        Kept { stage, said: Arc::new(said), placed: Cell::default() }
+    }
+}
+
+/// One record on its way into a batch; records that say the same share what they say.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Leaf<'a> {
+    /// eventID or auditID, of bounded size; empty collapses nothing.
+    pub(super) id: &'a str,
+    pub(super) time: Option<Timestamp>,
+    pub(super) kept: &'a Kept,
+}
+
+impl Leaf<'_> {
+    /// Hands over a record that was decoded by itself.
+    pub(super) fn fresh(decoded: Decoded, out: &mut dyn FnMut(Leaf<'_>)) {
+        let (id, stage, time, said) = decoded.apart();
+        out(Leaf { id: &id, time, kept: &Kept::new(stage, said) });
     }
 }
 
 /// What of a record decides what it says, its id and its time aside.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Dependence {
-    /// Everything but the body of the answer.
-    WithoutResponse,
-    /// Everything.
-    WithResponse,
-    /// Its time too.
+    /// Its signature.
+    Signed,
+    /// Its signature and these values.
+    Reads(Reads),
+    /// Everything, its time too.
     Unique,
+}
+
+/// Values of a CloudTrail record that its translation read; which ones is decided by the rest of the record, and by these.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Reads {
+    /// Request parameters by name, in order.
+    pub(super) parameters: Vec<String>,
+    /// Request parameters of which it was only asked whether they begin as an ARN does.
+    pub(super) looked_at: Vec<String>,
+    /// The body of the answer.
+    pub(super) response: bool,
 }
 
 /// What tells whether two records of one id are the same, or stages of one request.
@@ -231,6 +251,19 @@ fn account_of(identity: &Identity) -> Option<&Home> {
 }
 
 impl Decoded {
+    /// The id, of bounded size, the stage and the time; and what is left.
+    pub(super) fn apart(self) -> (String, Stage, Option<Timestamp>, Said) {
+        let Decoded { mut id, stage, time, issued_to, allowed_by, end, facts, sighting } = self;
+        if id.len() > ID_BYTES_MAX {
+            id = format!("blake3:{}", blake3::hash(id.as_bytes()).to_hex());
+        }
+        let signatures = Signatures::of(&issued_to, &allowed_by, &end);
+        let whole = serde_json::to_vec(&(&issued_to, &allowed_by, &end, &facts, &sighting)).unwrap_or_default();
+        let mut digest = Digest::default();
+        blake3::Hasher::new().update(&whole).finalize_xof().fill(&mut digest);
+        (id, stage, time, Said { issued_to, allowed_by, end, facts, sighting, digest, signatures })
+    }
+
     /// A record that cannot be used. `detail` may quote the record, so only its start is kept.
     #[must_use]
     pub fn rejected(reject: Reject, detail: impl Into<String>) -> Self {

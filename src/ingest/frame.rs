@@ -10,7 +10,12 @@
 
 use memchr::{memchr, memchr3};
 
+use super::skim::{self, Listing, Member};
+use super::skimmed::listing;
 use crate::access::observation::Reject;
+use state::{Hold, Mode, Step, Want, is_blank, is_word};
+
+mod state;
 
 /// Containers nested deeper than this are not read; a JSON parser of ours would recurse.
 const DEPTH_MAX: u64 = 127;
@@ -25,66 +30,20 @@ pub(super) enum Frame<'a> {
     Open(&'a str),
     /// That envelope ends.
     Close,
-    /// One value, valid UTF-8, balanced.
-    Value(&'a str),
+    /// One value, valid UTF-8, balanced; with its members where it was skimmed, else without any.
+    Value(&'a str, &'a [Member]),
     /// Something that is no value, and in which way.
     Rejected(Reject, String),
 }
 
 type Out<'o> = dyn FnMut(Frame<'_>) + 'o;
 
-/// What holds the values that come next.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Hold {
-    Stream,
-    Array,
-    Envelope,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Mode {
-    /// Between two values.
-    Between,
-    /// In a value, outside of texts.
-    Value,
-    /// In a text of a value.
-    Text,
-    /// In a number or a word that is itself an element.
-    Word,
-    /// In a line that begins no value.
-    Garbage,
-    /// Behind a malformed value, up to where the next may begin.
-    Resync,
-}
-
-/// What the grammar allows next.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Want {
-    Value,
-    ValueOrEnd,
-    Key,
-    KeyOrEnd,
-    Colon,
-    Comma,
-    /// In a number or a word.
-    Word,
-}
-
-enum Step {
-    More,
-    Text,
-    Done,
-    /// A `{` where none may stand: the next value begins here.
-    Restart,
-    Array,
-    Bad,
-}
-
 /// The state between two chunks.
 #[derive(Debug)]
 pub(super) struct Framer {
     limit: usize,
     prefixed: bool,
+    skims: bool,
     hold: Hold,
     mode: Mode,
     want: Want,
@@ -103,22 +62,17 @@ pub(super) struct Framer {
     /// Where the members of the outermost object before the current one end.
     head_end: usize,
     resync: u8,
-}
-
-const fn is_blank(byte: u8) -> bool {
-    matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
-}
-
-const fn is_word(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.')
+    members: Vec<Member>,
 }
 
 impl Framer {
-    /// `limit` is the size of the largest record in bytes; with `prefixed`, text before the first `{` of a line is dropped.
-    pub(super) fn new(limit: usize, prefixed: bool) -> Self {
+    /// `limit` is the size of the largest record in bytes; with `prefixed`, text before the first `{` of a line is dropped; with `skims`,
+    /// records are skimmed where that is possible.
+    pub(super) fn new(limit: usize, prefixed: bool, skims: bool) -> Self {
         Framer {
             limit,
             prefixed,
+            skims,
             hold: Hold::Stream,
             mode: Mode::Between,
             want: Want::Value,
@@ -133,6 +87,7 @@ impl Framer {
             in_key: false,
             head_end: 0,
             resync: 0,
+            members: Vec::new(),
         }
     }
 
@@ -225,7 +180,10 @@ impl Framer {
         let blank = bytes.iter().take_while(|byte| is_blank(**byte) || **byte == b',').count();
         let Some(byte) = bytes.get(blank) else { return blank };
         match (byte, self.hold) {
-            (b'{', _) => self.begin(Mode::Value, Want::Value),
+            (b'{', _) => match self.skimmed(bytes.get(blank..).unwrap_or_default(), out) {
+                Some(length) => return blank + length,
+                None => self.begin(Mode::Value, Want::Value),
+            },
             (b'[', Hold::Stream) if !self.prefixed => {
                 self.hold = Hold::Array;
                 return blank + 1;
@@ -253,6 +211,24 @@ impl Framer {
             (_, Hold::Stream) => self.mode = Mode::Garbage,
         }
         blank
+    }
+
+    /// A record that lies whole in the chunk and has nothing unusual; gives its length.
+    fn skimmed(&mut self, bytes: &[u8], out: &mut Out<'_>) -> Option<usize> {
+        if !self.skims {
+            return None;
+        }
+        let stream = self.hold == Hold::Stream;
+        let is_envelope = |depth: u8, name: &[u8], first: u8| {
+            stream && depth == 1 && first == b'[' && ENVELOPE_KEYS.iter().any(|key| key.as_bytes() == name)
+        };
+        let listing = |depth, name: &[u8], first| {
+            if is_envelope(depth, name, first) { Listing::Refused } else { listing(depth, name, first) }
+        };
+        let length = skim::object(bytes, listing, &mut self.members).filter(|length| *length <= self.limit)?;
+        let json = std::str::from_utf8(bytes.get(..length)?).ok()?;
+        out(Frame::Value(json, &self.members));
+        Some(length)
     }
 
     fn value(&mut self, bytes: &[u8], out: &mut Out<'_>) -> usize {
@@ -489,7 +465,7 @@ impl Framer {
                 out(Frame::Rejected(Reject::TooDeep, format!("nested deeper than {DEPTH_MAX}")));
             }
             (Some(reject), _) => out(Frame::Rejected(reject, format!("larger than {} bytes", self.limit))),
-            (None, Ok(text)) => out(Frame::Value(text)),
+            (None, Ok(text)) => out(Frame::Value(text, &[])),
             (None, Err(_)) => out(Frame::Rejected(Reject::Malformed, "not valid UTF-8".to_owned())),
         }
     }

@@ -64,11 +64,6 @@ impl<'a> Members<'a> {
         found.map(|(_, value)| value.get()).filter(|value| *value != "null")
     }
 
-    /// The members in order, as written.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &'a str)> {
-        self.0.iter().map(|(name, value)| (name.as_ref(), value.get()))
-    }
-
     /// The names of all members.
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(|(name, _)| name.as_ref())

@@ -1,18 +1,18 @@
 //! The memo: records that differ in nothing that translation reads are translated once.
 //!
 //! ```text
-//! record --sign--> what translation reads, as written --seen before?--> what it said then
+//! record --sign--> what decides which values are read --read--> those values --seen before?--> what it said then
 //! ```
 //!
 //! Invariant: what is recalled equals what decoding the record afresh would give, id and time aside.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use jiff::Timestamp;
+use rapidhash::RapidHashMap;
 
-use super::decoded::{Decoded, Dependence, ID_BYTES_MAX, Leaf, Said, Stage};
-use super::members::Members;
+use super::decoded::{Decoded, Dependence, Kept, Leaf, Reads};
+use super::skimmed::Skimmed;
 
 /// How much the signatures of one memo may take, in bytes; then it is emptied.
 const BYTES_MAX: usize = 24 << 20;
@@ -20,14 +20,24 @@ const BYTES_MAX: usize = 24 << 20;
 /// What one kept translation takes beside its signature, in bytes, roughly.
 const SAID_BYTES: usize = 2 << 10;
 
+/// Sets of values that records of one signature were seen to read; records that read yet another are decoded every time.
+const READS_MAX: usize = 4;
+
+/// What a record shows of itself alone.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Own<'a> {
+    pub(super) id: &'a str,
+    pub(super) time: Timestamp,
+}
+
 /// A record of a form that can be recalled.
 pub(super) trait Signed {
-    /// Its own id and time; `None` where they are not spelled plainly, then it is never recalled.
-    fn id_and_time(&self) -> Option<(&str, Timestamp)>;
+    /// Writes what decides which of its values translation reads, the id and the time aside, and every value that is always read.
+    /// `None` where the record can never be recalled.
+    fn sign(&self, signature: &mut Signature) -> Option<Own<'_>>;
 
-    /// Writes everything that translation reads, the id and the time aside, and the answer's body only with `response`; `false`
-    /// where the record can never be recalled.
-    fn sign(&self, response: bool, signature: &mut Signature) -> bool;
+    /// Writes the values of a set.
+    fn read(&self, reads: &Reads, signature: &mut Signature);
 }
 
 /// What translation reads of a record.
@@ -42,76 +52,131 @@ impl Signature {
             self.0.extend_from_slice(part.as_bytes());
         }
     }
+
+    /// Adds an object whose members `put` adds.
+    pub(super) fn nested(&mut self, name: &str, object: Skimmed<'_>, put: impl Fn(&str, &str, Skimmed<'_>, &mut Self)) {
+        self.put(name, "{");
+        object.own().for_each(|(name, value, below)| put(name, value, below, self));
+        self.put("", "}");
+    }
 }
 
 /// What was translated before, by signature.
 #[derive(Debug, Default)]
 pub(super) struct Memo {
-    known: HashMap<Box<[u8]>, Known>,
+    known: RapidHashMap<Box<[u8]>, Known>,
     bytes: usize,
+    kinds: u64,
     signature: Signature,
+    batches: u64,
+    forgets: bool,
 }
 
-/// What is known of a signature without the response.
+/// What is known of a signature.
 #[derive(Debug)]
 enum Known {
-    Said(Stage, Arc<Said>),
-    /// The response was read: the signature has to hold it.
-    WithResponse,
+    Said(Kept),
+    /// It decides only together with one of these sets of values.
+    Kind {
+        number: u64,
+        reads: Vec<Reads>,
+    },
 }
 
 impl Memo {
-    /// The record as recalled, or as `decode` has it; `None` where that gives none.
-    pub(super) fn decoded(
+    /// An empty one; with `forgets` it stays so.
+    pub(super) fn new(forgets: bool) -> Self {
+        Memo { forgets, ..Memo::default() }
+    }
+
+    /// The first of numbers that no other batch bears.
+    pub(super) fn batches(&mut self) -> u64 {
+        self.batches += 1 << 32;
+        self.batches
+    }
+
+    /// Hands over the record as recalled, or as `decode` has it; `false` where that gives none.
+    pub(super) fn recall(
         &mut self,
         record: &impl Signed,
         decode: impl FnOnce() -> Option<(Decoded, Dependence)>,
-    ) -> Option<Leaf> {
-        let own = record.id_and_time().filter(|_| self.sign(record, false));
-        let Some((id, time)) = own else { return decode().map(|(decoded, _)| decoded.into()) };
-        let mut known = self.known.get(self.signature.0.as_slice());
-        if let Some(Known::WithResponse) = known {
-            self.sign(record, true);
-            known = self.known.get(self.signature.0.as_slice());
+        out: &mut dyn FnMut(Leaf<'_>),
+    ) -> bool {
+        self.signature.0.clear();
+        let Some(own) = record.sign(&mut self.signature).filter(|_| !self.forgets) else {
+            return decode().map(|(decoded, _)| Leaf::fresh(decoded, out)).is_some();
+        };
+        let signed = self.signature.0.len();
+        if let Some(kept) = find(&self.known, &mut self.signature, record) {
+            out(Leaf { id: own.id, time: Some(own.time), kept });
+            return true;
         }
-        if let Some(Known::Said(stage, said)) = known {
-            return Some(Leaf { id: id.to_owned(), stage: *stage, time: Some(time), said: Arc::clone(said) });
-        }
-        let (decoded, dependence) = decode()?;
-        let leaf = Leaf::from(decoded);
-        self.keep(record, &leaf, dependence);
-        Some(leaf)
+        let Some((decoded, dependence)) = decode() else { return false };
+        let (id, stage, time, said) = decoded.apart();
+        let kept = Kept::new(stage, said);
+        out(Leaf { id: &id, time, kept: &kept });
+        self.signature.0.truncate(signed);
+        self.keep(record, dependence, kept);
+        true
     }
 
-    fn keep(&mut self, record: &impl Signed, leaf: &Leaf, dependence: Dependence) {
-        if dependence == Dependence::Unique {
-            return;
-        }
+    fn keep(&mut self, record: &impl Signed, dependence: Dependence, kept: Kept) {
+        let reads = match dependence {
+            Dependence::Unique => return,
+            Dependence::Signed => return self.insert(Known::Said(kept)),
+            Dependence::Reads(reads) => reads,
+        };
         if self.bytes > BYTES_MAX {
-            self.known.clear();
+            self.known = HashMap::default();
             self.bytes = 0;
         }
-        self.sign(record, false);
-        if dependence == Dependence::WithResponse {
-            self.insert(Known::WithResponse);
-            self.sign(record, true);
+        if !self.known.contains_key(self.signature.0.as_slice()) {
+            self.kinds += 1;
+            self.insert(Known::Kind { number: self.kinds, reads: Vec::new() });
         }
-        self.insert(Known::Said(leaf.stage, Arc::clone(&leaf.said)));
+        let Some(Known::Kind { number, reads: known }) = self.known.get_mut(self.signature.0.as_slice()) else { return };
+        let place = match known.iter().position(|known| *known == reads) {
+            Some(place) => place,
+            None if known.len() < READS_MAX => {
+                known.push(reads.clone());
+                known.len() - 1
+            }
+            None => return,
+        };
+        let number = *number;
+        self.signature.0.clear();
+        number_in(&mut self.signature, number, place);
+        record.read(&reads, &mut self.signature);
+        self.insert(Known::Said(kept));
     }
 
     fn insert(&mut self, known: Known) {
         self.bytes += self.signature.0.len() + SAID_BYTES;
         self.known.insert(self.signature.0.as_slice().into(), known);
     }
-
-    fn sign(&mut self, record: &impl Signed, response: bool) -> bool {
-        self.signature.0.clear();
-        record.sign(response, &mut self.signature)
-    }
 }
 
-/// A member that is a text without escapes, short enough for an id.
-pub(super) fn plain<'a>(members: &Members<'a>, name: &str) -> Option<&'a str> {
-    let text = members.get(name)?.strip_prefix('"')?.strip_suffix('"')?;
-    (!text.is_empty() && text.len() <= ID_BYTES_MAX && !text.contains('\\')).then_some(text)
+/// What was said under the signature, or under it and the values that are read with it.
+fn find<'k>(known: &'k RapidHashMap<Box<[u8]>, Known>, signature: &mut Signature, record: &impl Signed) -> Option<&'k Kept> {
+    let (number, kinds) = match known.get(signature.0.as_slice())? {
+        Known::Said(kept) => return Some(kept),
+        Known::Kind { number, reads } => (*number, reads),
+    };
+    let signed = signature.0.len();
+    for (place, reads) in kinds.iter().enumerate() {
+        number_in(signature, number, place);
+        record.read(reads, signature);
+        let found = known.get(signature.0.get(signed..).unwrap_or_default());
+        if let Some(Known::Said(kept)) = found {
+            return Some(kept);
+        }
+        signature.0.truncate(signed);
+    }
+    None
+}
+
+/// Begins the signature of the values that are read under a kind.
+fn number_in(signature: &mut Signature, number: u64, place: usize) {
+    signature.0.extend_from_slice(&number.to_le_bytes());
+    signature.0.extend_from_slice(&place.to_le_bytes());
 }

@@ -11,6 +11,7 @@
 use std::io;
 
 pub mod audit;
+mod batch;
 pub mod cloudtrail;
 pub mod decoded;
 pub mod flow;
@@ -24,6 +25,8 @@ mod once;
 mod open;
 mod percent;
 mod read;
+pub mod skim;
+mod skimmed;
 mod sniff;
 mod source;
 mod unwrap;

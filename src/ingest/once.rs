@@ -9,7 +9,8 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use crate::access::coverage::{DUPLICATE_IDS_MAX, Sighting};
 use crate::access::observation::Skip;
 
-use super::decoded::{End, Leaf, Signatures, Stage};
+use super::batch::Taken;
+use super::decoded::{End, Signatures, Stage};
 
 /// What was read under one id. An id can be chosen by a client, so it proves nothing by itself.
 #[derive(Debug)]
@@ -53,27 +54,27 @@ pub(super) struct Once {
 
 impl Once {
     /// Why this record is not to be counted; `None` when it is.
-    pub(super) fn pass_over(&mut self, leaf: &Leaf) -> Option<Skip> {
-        if leaf.id.is_empty() {
-            return (leaf.stage == Stage::Received).then_some(Skip::Stage);
+    pub(super) fn pass_over(&mut self, taken: &Taken<'_>) -> Option<Skip> {
+        if taken.id.is_empty() {
+            return (taken.stage == Stage::Received).then_some(Skip::Stage);
         }
-        if matches!(leaf.said.end, End::Rejected { .. }) {
+        if matches!(taken.said.end, End::Rejected { .. }) {
             return None;
         }
-        let waiting = if leaf.stage == Stage::Received { self.cluster(leaf) } else { None };
-        let Signatures { content, asked, counted } = leaf.said.signatures;
-        let content = hash_of(&(content, leaf.stage, leaf.time));
-        let seen = match self.ids.entry(hash_of(&leaf.id)) {
+        let waiting = if taken.stage == Stage::Received { self.cluster(taken) } else { None };
+        let Signatures { content, asked, counted } = taken.said.signatures;
+        let content = hash_of(&(content, taken.stage, taken.time));
+        let seen = match self.ids.entry(taken.rank) {
             Entry::Vacant(place) => {
-                let answered = matches!(leaf.stage, Stage::Started | Stage::Answered);
-                let received = leaf.stage == Stage::Received;
+                let answered = matches!(taken.stage, Stage::Started | Stage::Answered);
+                let received = taken.stage == Stage::Received;
                 place.insert(Seen {
                     content,
                     more_contents: Vec::new(),
                     counted: if received { None } else { counted },
                     more_counted: Vec::new(),
                     asked,
-                    stage: leaf.stage,
+                    stage: taken.stage,
                     answered,
                     forged: false,
                     waiting,
@@ -86,19 +87,19 @@ impl Once {
             return Some(Skip::Duplicate);
         }
         seen.more_contents.push(content);
-        let updates = seen.stage == Stage::Updated || leaf.stage == Stage::Updated;
-        let whole = !updates && (seen.stage == Stage::Whole || leaf.stage == Stage::Whole);
+        let updates = seen.stage == Stage::Updated || taken.stage == Stage::Updated;
+        let whole = !updates && (seen.stage == Stage::Whole || taken.stage == Stage::Whole);
         let differs = matches!((seen.asked, asked), (Some(one), Some(other)) if one != other);
         seen.asked = seen.asked.or(asked);
         if (whole || differs) && !seen.forged {
             seen.forged = true;
             self.duplicate_id_count += 1;
-            self.duplicate_ids.insert(leaf.id.clone());
+            self.duplicate_ids.insert(taken.id.to_owned());
             if self.duplicate_ids.len() > DUPLICATE_IDS_MAX {
                 self.duplicate_ids.pop_last();
             }
         }
-        match leaf.stage {
+        match taken.stage {
             Stage::Whole if !updates => {
                 counted.map(|counted| seen.count(counted));
                 None
@@ -115,8 +116,8 @@ impl Once {
         }
     }
 
-    fn cluster(&mut self, leaf: &Leaf) -> Option<u32> {
-        let Some(Sighting::Audit(sighting)) = &leaf.said.sighting else { return None };
+    fn cluster(&mut self, taken: &Taken<'_>) -> Option<u32> {
+        let Some(Sighting::Audit(sighting)) = &taken.said.sighting else { return None };
         let place = self.clusters.iter().position(|known| *known == sighting.cluster).unwrap_or_else(|| {
             self.clusters.push(sighting.cluster.clone());
             self.clusters.len() - 1

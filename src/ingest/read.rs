@@ -13,13 +13,14 @@ use crate::catalog::Catalog;
 use crate::config::{Pattern, VpcFormat};
 
 use super::IngestError;
-use super::decoded::Leaf;
+use super::batch::{Batch, Taken};
 use super::fold::Fold;
 use super::memo::Memo;
 use super::once::Once;
 use super::source::{Input, InputKind};
 
 mod column;
+mod delivery;
 mod file;
 mod lines;
 mod table;
@@ -53,6 +54,8 @@ pub struct Options<'a> {
     pub record_bytes_max: usize,
     /// Reading stops in a file that is larger when decompressed; in bytes.
     pub file_bytes_max: u64,
+    /// Every record is framed byte by byte and decoded by itself: slow, and what the fast way is judged by.
+    pub plainly: bool,
 }
 
 impl<'a> Options<'a> {
@@ -68,6 +71,7 @@ impl<'a> Options<'a> {
             jobs: 1,
             record_bytes_max: RECORD_BYTES_MAX,
             file_bytes_max: FILE_BYTES_MAX,
+            plainly: false,
         }
     }
 }
@@ -105,7 +109,7 @@ impl Reading {
 /// What a reading thread hands over.
 enum Parcel {
     Batch {
-        leaves: Vec<Leaf>,
+        batch: Batch,
         /// Bytes of the file read since the last batch.
         raw_bytes: u64,
     },
@@ -157,7 +161,7 @@ pub fn read(inputs: &[Input], options: &Options<'_>, sink: &mut dyn Sink, progre
 
 /// A reading thread: takes inputs in order, but never far ahead of the consumer.
 fn work(logs: &[&Input], options: &Options<'_>, turn: &Mutex<Turn>, changed: &Condvar, jobs: usize) {
-    let memo = RefCell::default();
+    let memo = RefCell::new(Memo::new(options.plainly));
     loop {
         let (input, parcels) = {
             let state = turn.lock().unwrap_or_else(PoisonError::into_inner);
@@ -176,8 +180,7 @@ fn work(logs: &[&Input], options: &Options<'_>, turn: &Mutex<Turn>, changed: &Co
 }
 
 fn read_one(input: &Input, options: &Options<'_>, memo: &RefCell<Memo>, parcels: &SyncSender<Parcel>) {
-    let end =
-        file::read(input, options, memo, &mut |leaves, raw_bytes| parcels.send(Parcel::Batch { leaves, raw_bytes }).is_ok());
+    let end = file::read(input, options, memo, &mut |batch, raw_bytes| parcels.send(Parcel::Batch { batch, raw_bytes }).is_ok());
     // The consumer takes every parcel up to the end, so this arrives.
     let _ = parcels.send(end);
 }
@@ -206,13 +209,15 @@ impl Consumer<'_> {
         let mut ledger = FileLedger { named: input.named, ..FileLedger::default() };
         for parcel in parcels {
             match parcel {
-                Parcel::Batch { leaves, raw_bytes } => {
+                Parcel::Batch { batch, raw_bytes } => {
                     self.raw_bytes += raw_bytes;
-                    for leaf in leaves {
+                    let first = ledger.records + 1;
+                    for taken in batch.rows() {
                         ledger.records += 1;
                         self.reading.records += 1;
-                        self.take(leaf, Origin { file: &input.name, record: ledger.records });
+                        self.take(taken, &batch, Origin { file: &input.name, record: ledger.records });
                     }
+                    self.fold.end_batch(&batch, &input.name, first, self.sink);
                 }
                 Parcel::End { fault, digest: whole, raw_bytes } => {
                     self.raw_bytes += raw_bytes;
@@ -225,17 +230,17 @@ impl Consumer<'_> {
         self.reading.files.insert(input.name.clone(), ledger);
     }
 
-    fn take(&mut self, leaf: Leaf, origin: Origin<'_>) {
-        if self.is_outside(leaf.time) {
+    fn take(&mut self, taken: Taken<'_>, batch: &Batch, origin: Origin<'_>) {
+        if self.is_outside(taken.time) {
             return self.sink.record(&Record::Skipped { skip: Skip::OutsideWindow, count: 1 });
         }
-        match self.once.pass_over(&leaf) {
+        match self.once.pass_over(&taken) {
             Some(skip) => {
                 self.sink.record(&Record::Skipped { skip, count: 1 });
                 // They may carry different bodies: what exists is taken from all of them, in any order.
-                leaf.said.facts.iter().for_each(|fact| self.sink.fact(fact));
+                taken.said.facts.iter().for_each(|fact| self.sink.fact(fact));
             }
-            None => self.fold.take(leaf, origin, self.sink),
+            None => self.fold.take(taken, batch, origin, self.sink),
         }
     }
 

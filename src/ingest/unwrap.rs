@@ -11,6 +11,8 @@ use super::decoded::{Decoded, Leaf, Surround};
 use super::frame::{ENVELOPE_KEYS, Frame, Framer};
 use super::members::Members;
 use super::memo::Memo;
+use super::skim::{self, Member};
+use super::skimmed::{Skimmed, listing};
 use super::sniff::{EXPECTED, cri_prefix};
 use super::{audit, cloudtrail, flow, moment};
 use crate::access::identity::is_object_name;
@@ -30,6 +32,8 @@ pub(super) struct Unwrapper<'a> {
     pub(super) record_bytes_max: usize,
     pub(super) vpc_format: Option<&'a VpcFormat>,
     pub(super) memo: &'a RefCell<Memo>,
+    /// Whether values are skimmed.
+    pub(super) skims: bool,
 }
 
 /// How deep in wrappers, and how many bytes may still be made of the delivered value.
@@ -38,14 +42,17 @@ struct Budget {
     bytes: usize,
 }
 
-type Out<'o> = dyn FnMut(Leaf) + 'o;
+/// Names by which a CloudTrail record is told.
+const TRAIL: [&str; 6] = ["eventVersion", "eventSource", "eventName", "digestStartTime", "insightDetails", "eventCategory"];
 
-fn rejected(reject: Reject, detail: impl Into<String>) -> Leaf {
-    Decoded::rejected(reject, detail).into()
+type Out<'o> = dyn FnMut(Leaf<'_>) + 'o;
+
+fn rejected(reject: Reject, detail: impl Into<String>, out: &mut Out<'_>) {
+    Leaf::fresh(Decoded::rejected(reject, detail), out);
 }
 
-fn foreign(what: &str) -> Leaf {
-    rejected(Reject::Foreign, format!("{what}: {EXPECTED}"))
+fn foreign(what: &str, out: &mut Out<'_>) {
+    rejected(Reject::Foreign, format!("{what}: {EXPECTED}"), out);
 }
 
 impl Unwrapper<'_> {
@@ -57,64 +64,73 @@ impl Unwrapper<'_> {
         }
     }
 
-    /// Opens one framed value; every record in it goes to `out`.
-    pub(super) fn open(&self, json: &str, surround: &Surround, out: &mut Out<'_>) {
+    /// Opens one framed value, with its members where it was skimmed; every record in it goes to `out`.
+    pub(super) fn open(&self, json: &str, members: &[Member], surround: &Surround, out: &mut Out<'_>) {
         let mut budget = Budget { depth: 0, bytes: self.record_bytes_max.saturating_mul(EXPANSION_MAX) };
-        self.value(json, surround, &mut budget, out);
+        self.value(json, members, surround, &mut budget, out);
     }
 
-    fn value(&self, json: &str, surround: &Surround, budget: &mut Budget, out: &mut Out<'_>) {
+    /// Hands over a record of a form that can be recalled where one like it was translated before; whether it was of such a form.
+    fn recalled(&self, record: Skimmed<'_>, surround: &Surround, out: &mut Out<'_>) -> bool {
+        if record.own().any(|(name, value, _)| TRAIL.contains(&name) && value != "null") {
+            let decode = || cloudtrail::decode_with_dependence(record.json.as_bytes(), self.catalog);
+            return self.memo.borrow_mut().recall(&cloudtrail::Native(record), decode, out);
+        }
+        let event = audit::Native { event: record, surround };
+        let decode = || audit::decode_with_dependence(&Members::of(record.json)?, surround);
+        event.is_one() && self.memo.borrow_mut().recall(&event, decode, out)
+    }
+
+    fn value(&self, json: &str, members: &[Member], surround: &Surround, budget: &mut Budget, out: &mut Out<'_>) {
         if budget.depth >= DEPTH_MAX {
-            return out(rejected(Reject::TooDeep, format!("more than {DEPTH_MAX} wrappers around it")));
+            return rejected(Reject::TooDeep, format!("more than {DEPTH_MAX} wrappers around it"), out);
+        }
+        let mut own = Vec::new();
+        let is_whole = |length: Option<usize>| length == Some(json.len());
+        let members = match members {
+            [] if self.skims && is_whole(skim::object(json.as_bytes(), listing, &mut own)) => own.as_slice(),
+            members => members,
+        };
+        if !members.is_empty() && self.recalled(Skimmed { json, members }, surround, out) {
+            return;
         }
         budget.depth += 1;
         match json.as_bytes().first() {
             Some(b'{') => match serde_json::from_str::<Members<'_>>(json) {
                 Ok(members) => self.object(json, &members, surround, budget, out),
-                Err(error) => out(rejected(Reject::Malformed, error.to_string())),
+                Err(error) => rejected(Reject::Malformed, error.to_string(), out),
             },
             Some(b'[') => self.stream(json.as_bytes(), surround, budget, out),
             Some(b'"') => match serde_json::from_str::<String>(json) {
                 Ok(text) => self.text(&text, surround, budget, out),
-                Err(error) => out(rejected(Reject::Malformed, error.to_string())),
+                Err(error) => rejected(Reject::Malformed, error.to_string(), out),
             },
-            _ => out(foreign("a number or a word where a record should be")),
+            _ => foreign("a number or a word where a record should be", out),
         }
         budget.depth -= 1;
     }
 
     fn object(&self, json: &str, members: &Members<'_>, surround: &Surround, budget: &mut Budget, out: &mut Out<'_>) {
-        let trail = ["eventVersion", "eventSource", "eventName", "digestStartTime", "insightDetails", "eventCategory"];
-        if trail.iter().any(|key| members.has(key))
-            && let Some(leaf) = self.trail(json, members)
+        if TRAIL.iter().any(|key| members.has(key))
+            && let Some(decoded) = cloudtrail::decode(json.as_bytes(), self.catalog)
         {
-            return out(leaf);
+            return Leaf::fresh(decoded, out);
         }
         let surround = about(members, surround);
-        let event = audit::Native { members, surround: &surround };
-        let decode = || audit::decode_with_dependence(members, &surround);
-        if let Some(leaf) = self.memo.borrow_mut().decoded(&event, decode) {
-            return out(leaf);
-        }
-        if let Some(decoded) = flow::of(members, &surround) {
-            return out(decoded.into());
+        let event = audit::decode_with_dependence(members, &surround).map(|(decoded, _)| decoded);
+        if let Some(decoded) = event.or_else(|| flow::of(members, &surround)) {
+            return Leaf::fresh(decoded, out);
         }
         if is_control(members) {
-            return out(Decoded::skipped(Skip::Control).into());
+            return Leaf::fresh(Decoded::skipped(Skip::Control), out);
         }
         if self.wrapper(members, &surround, budget, out) {
             return;
         }
         match cloudtrail::decode(json.as_bytes(), self.catalog) {
-            Some(decoded) => out(decoded.into()),
-            None => out(foreign("a JSON object of another kind")),
+            Some(decoded) => Leaf::fresh(decoded, out),
+            None => foreign("a JSON object of another kind", out),
         }
-    }
-
-    /// A CloudTrail record, recalled where one like it was translated before.
-    fn trail(&self, json: &str, members: &Members<'_>) -> Option<Leaf> {
-        let decode = || cloudtrail::decode_with_dependence(json.as_bytes(), self.catalog);
-        self.memo.borrow_mut().decoded(&cloudtrail::Native(members), decode)
     }
 
     /// Opens an object that is a wrapper; whether it was one.
@@ -127,8 +143,8 @@ impl Unwrapper<'_> {
         // <https://learn.microsoft.com/azure/aks/monitor-aks-reference#resource-logs>
         if let Some(log) = members.object("properties").and_then(|properties| properties.get("log")) {
             match members.text("category").as_deref() {
-                None | Some("kube-audit" | "kube-audit-admin") => self.value(log, surround, budget, out),
-                Some(category) => out(foreign(&format!("AKS category `{category}`, not `kube-audit`"))),
+                None | Some("kube-audit" | "kube-audit-admin") => self.value(log, &[], surround, budget, out),
+                Some(category) => foreign(&format!("AKS category `{category}`, not `kube-audit`"), out),
             }
             return true;
         }
@@ -148,7 +164,7 @@ impl Unwrapper<'_> {
         let keys = ["detail", "_source", "result", "_raw", "structured", "CloudTrailEvent", "message", "@message", "log", "line"];
         let holds = |value: &str| value.starts_with('{') || value.starts_with('"');
         let Some(inner) = keys.iter().filter_map(|key| members.get(key)).find(|value| holds(value)) else { return false };
-        self.value(inner, surround, budget, out);
+        self.value(inner, &[], surround, budget, out);
         true
     }
 
@@ -156,7 +172,7 @@ impl Unwrapper<'_> {
     fn packed(&self, data: &str, surround: &Surround, budget: &mut Budget, out: &mut Out<'_>) {
         let bytes = match STANDARD.decode(data.trim()) {
             Ok(bytes) => bytes,
-            Err(error) => return out(rejected(Reject::Wrapper, format!("`data` is no base64: {error}"))),
+            Err(error) => return rejected(Reject::Wrapper, format!("`data` is no base64: {error}"), out),
         };
         if !bytes.starts_with(&[0x1f, 0x8b]) {
             return self.inner(&bytes, surround, budget, out);
@@ -170,9 +186,9 @@ impl Unwrapper<'_> {
         );
         budget.bytes = budget.bytes.saturating_sub(inner.len());
         match read {
-            Err(error) => out(rejected(Reject::Wrapper, format!("`data` is no gzip: {error}"))),
+            Err(error) => rejected(Reject::Wrapper, format!("`data` is no gzip: {error}"), out),
             Ok(_) if inner.len() > most => {
-                out(rejected(Reject::TooLarge, format!("`data` grows over {most} bytes when decompressed")));
+                rejected(Reject::TooLarge, format!("`data` grows over {most} bytes when decompressed"), out);
             }
             Ok(_) => self.inner(&inner, surround, budget, out),
         }
@@ -181,7 +197,7 @@ impl Unwrapper<'_> {
     /// A text that should hold JSON, perhaps behind a container runtime's prefix.
     fn text(&self, text: &str, surround: &Surround, budget: &mut Budget, out: &mut Out<'_>) {
         let Some(left) = budget.bytes.checked_sub(text.len()) else {
-            return out(rejected(Reject::TooLarge, "its wrappers grow over the limit when opened"));
+            return rejected(Reject::TooLarge, "its wrappers grow over the limit when opened", out);
         };
         budget.bytes = left;
         let text = cri_prefix(text.trim().as_bytes()).map_or(text.trim().as_bytes(), |(_, rest)| rest.trim_ascii());
@@ -190,36 +206,36 @@ impl Unwrapper<'_> {
 
     fn inner(&self, bytes: &[u8], surround: &Surround, budget: &mut Budget, out: &mut Out<'_>) {
         if bytes.starts_with(b"CWL CONTROL MESSAGE") {
-            return out(Decoded::skipped(Skip::Control).into());
+            return Leaf::fresh(Decoded::skipped(Skip::Control), out);
         }
         if let Some(decoded) = flow::of_message(bytes, self.vpc_format, surround) {
-            return out(decoded.into());
+            return Leaf::fresh(decoded, out);
         }
         let start = bytes.iter().position(|byte| matches!(byte, b'{' | b'['));
         match start.and_then(|start| bytes.get(start..)) {
             Some(json) if start == Some(0) || json.starts_with(b"{\"") => self.stream(json, surround, budget, out),
-            _ => out(foreign("a text that holds no JSON")),
+            _ => foreign("a text that holds no JSON", out),
         }
     }
 
     /// Every value in some bytes; what is malformed here is the wrapper's fault.
     fn stream(&self, bytes: &[u8], surround: &Surround, budget: &mut Budget, out: &mut Out<'_>) {
         if budget.depth >= DEPTH_MAX {
-            return out(rejected(Reject::TooDeep, format!("more than {DEPTH_MAX} wrappers around it")));
+            return rejected(Reject::TooDeep, format!("more than {DEPTH_MAX} wrappers around it"), out);
         }
         budget.depth += 1;
-        let mut framer = Framer::new(self.record_bytes_max, false);
+        let mut framer = Framer::new(self.record_bytes_max, false, self.skims);
         let mut inside: Option<(Surround, bool)> = None;
         let mut take = |frame: Frame<'_>| match frame {
             Frame::Open(head) => inside = Some(self.surround(head, surround)),
             Frame::Close => inside = None,
-            Frame::Value(json) => match &inside {
-                Some((_, true)) => out(Decoded::skipped(Skip::Control).into()),
-                Some((inside, false)) => self.value(json, inside, budget, out),
-                None => self.value(json, surround, budget, out),
+            Frame::Value(json, members) => match &inside {
+                Some((_, true)) => Leaf::fresh(Decoded::skipped(Skip::Control), out),
+                Some((inside, false)) => self.value(json, members, inside, budget, out),
+                None => self.value(json, members, surround, budget, out),
             },
-            Frame::Rejected(Reject::Malformed | Reject::Truncated, detail) => out(rejected(Reject::Wrapper, detail)),
-            Frame::Rejected(reject, detail) => out(rejected(reject, detail)),
+            Frame::Rejected(Reject::Malformed | Reject::Truncated, detail) => rejected(Reject::Wrapper, detail, out),
+            Frame::Rejected(reject, detail) => rejected(reject, detail, out),
         };
         framer.push(bytes, &mut take);
         framer.finish(&mut take);

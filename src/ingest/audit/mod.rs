@@ -44,7 +44,7 @@ pub(super) fn decode_with_dependence(members: &Members<'_>, surround: &Surround)
     let decoded = decode_members(members, surround)?;
     // Whose an address was is known with its time.
     let timed = decoded.facts.iter().any(|fact| matches!(fact, Fact::Address { .. }));
-    Some((decoded, if timed { Dependence::Unique } else { Dependence::WithoutResponse }))
+    Some((decoded, if timed { Dependence::Unique } else { Dependence::Signed }))
 }
 
 fn decode_members(members: &Members<'_>, surround: &Surround) -> Option<Decoded> {

@@ -1,14 +1,30 @@
 //! What of a native audit event decides its translation.
 
-use jiff::Timestamp;
-
-use super::event::time_of;
-use crate::ingest::decoded::Surround;
-use crate::ingest::members::Members;
-use crate::ingest::memo::{Signature, Signed, plain};
+use crate::ingest::decoded::{Reads, Surround};
+use crate::ingest::memo::{Own, Signature, Signed};
+use crate::ingest::moment;
+use crate::ingest::skimmed::{Skimmed, plain};
 
 /// Members of an event that translation never reads. The id and the times are read, but by nothing else than the record's own.
 const UNREAD: [&str; 6] = ["auditID", "requestReceivedTimestamp", "stageTimestamp", "timestamp", "userAgent", "sourceIPs"];
+
+/// Members of an event that translation reads; anything else may be a wrapper's.
+const READ: [&str; 14] = [
+    "kind",
+    "apiVersion",
+    "level",
+    "stage",
+    "requestURI",
+    "verb",
+    "user",
+    "impersonatedUser",
+    "objectRef",
+    "responseStatus",
+    "requestObject",
+    "responseObject",
+    "annotations",
+    "authenticationMetadata",
+];
 
 /// Query parameters that no two calls share and that translation never reads.
 const QUERY_UNREAD: [&str; 5] = ["resourceVersion", "timeout", "timeoutSeconds", "continue", "limit"];
@@ -17,39 +33,44 @@ const QUERY_UNREAD: [&str; 5] = ["resourceVersion", "timeout", "timeoutSeconds",
 const CREDENTIAL: &str = "authentication.kubernetes.io/credential-id";
 
 /// An event in its native form, with what its wrapper said.
-pub(in crate::ingest) struct Native<'m, 'a> {
-    pub(in crate::ingest) members: &'m Members<'a>,
-    pub(in crate::ingest) surround: &'m Surround,
+pub(in crate::ingest) struct Native<'a> {
+    pub(in crate::ingest) event: Skimmed<'a>,
+    pub(in crate::ingest) surround: &'a Surround,
 }
 
-impl Signed for Native<'_, '_> {
-    fn id_and_time(&self) -> Option<(&str, Timestamp)> {
-        Some((plain(self.members, "auditID")?, time_of(self.members).or(self.surround.time)?))
+impl Native<'_> {
+    /// Whether it is one, and nothing but one.
+    pub(in crate::ingest) fn is_one(&self) -> bool {
+        let version = self.event.get("apiVersion").is_some_and(|version| version.starts_with("\"audit.k8s.io/"));
+        version && self.event.own().all(|(name, ..)| READ.contains(&name) || UNREAD.contains(&name))
     }
+}
 
-    fn sign(&self, _response: bool, signature: &mut Signature) -> bool {
-        // A wrapper's own members do not stand beside the event's.
-        let known = self.members.get("apiVersion").is_some_and(|version| version.starts_with("\"audit.k8s.io/"));
-        if !known || self.surround.pod.is_some() {
-            return false;
+impl Signed for Native<'_> {
+    fn sign(&self, signature: &mut Signature) -> Option<Own<'_>> {
+        if self.surround.pod.is_some() {
+            return None;
         }
         match &self.surround.cluster {
             Some(cluster) => signature.put("cluster", cluster),
             None => signature.put("", ""),
         }
-        for (name, value) in self.members.iter() {
+        let times = ["requestReceivedTimestamp", "stageTimestamp", "timestamp"];
+        // A clock that was never set writes the year 1.
+        let told = times.iter().filter_map(|name| self.event.get(name)).find_map(moment::parse_json);
+        let time = told.filter(|time| time.as_second() > 0).or(self.surround.time)?;
+        for (name, value, below) in self.event.own() {
             match name {
                 name if UNREAD.contains(&name) => {}
                 "requestURI" => sign_uri(value, signature),
-                "user" => match Members::of(value) {
-                    Some(user) => sign_user(&user, signature),
-                    None => return false,
-                },
+                "user" if !below.members.is_empty() => sign_user(below, signature),
                 name => signature.put(name, value),
             }
         }
-        true
+        Some(Own { id: plain(self.event.get("auditID")?)?, time })
     }
+
+    fn read(&self, _: &Reads, _: &mut Signature) {}
 }
 
 /// The request URI without what is not read of its query.
@@ -66,22 +87,14 @@ fn sign_uri(value: &str, signature: &mut Signature) {
     }
 }
 
-fn sign_user(user: &Members<'_>, signature: &mut Signature) {
-    signature.put("user", "{");
-    for (name, value) in user.iter() {
-        match (name, Members::of(value)) {
-            ("extra", Some(extra)) => {
-                signature.put(name, "{");
-                for (name, value) in extra.iter() {
-                    // Only its type is read.
-                    let plain = value.strip_prefix("[\"JTI=").and_then(|rest| rest.strip_suffix("\"]"));
-                    let unread = name == CREDENTIAL && plain.is_some_and(|id| !id.contains(['"', '\\']));
-                    signature.put(name, if unread { "[" } else { value });
-                }
-                signature.put("", "}");
-            }
-            _ => signature.put(name, value),
-        }
-    }
-    signature.put("", "}");
+fn sign_user(user: Skimmed<'_>, signature: &mut Signature) {
+    signature.nested("user", user, |name, value, below, signature| match name {
+        "extra" if !below.members.is_empty() => signature.nested(name, below, |name, value, _, signature| {
+            // Only its type is read.
+            let plain = value.strip_prefix("[\"JTI=").and_then(|rest| rest.strip_suffix("\"]"));
+            let unread = name == CREDENTIAL && plain.is_some_and(|id| !id.contains(['"', '\\']));
+            signature.put(name, if unread { "[" } else { value });
+        }),
+        _ => signature.put(name, value),
+    });
 }

@@ -3,6 +3,7 @@
 
 use serde_json::Value;
 
+use super::named::Parameters;
 use super::record::{Object, Trail};
 use super::resource::resources;
 use super::want::Want;
@@ -26,7 +27,7 @@ pub(super) fn wants(trail: &Trail, catalog: &Catalog) -> Result<Option<Vec<Want>
     }
 }
 
-fn list<'a>(request: &'a Object, name: &str) -> Option<&'a Vec<Value>> {
+fn list<'a>(request: &'a Parameters, name: &str) -> Option<&'a Vec<Value>> {
     request.get(name).and_then(Value::as_array).filter(|list| !list.is_empty())
 }
 
@@ -144,10 +145,9 @@ fn insert(wants: &mut Vec<Want>, trail: &Trail, catalog: &Catalog, name: &str, t
     single.event = trail.event.clone();
     single.region = trail.region.clone();
     single.recipient = trail.recipient.clone();
-    single.request.insert("tableName".to_owned(), Value::String(table.to_owned()));
-    if let Some(index) = index {
-        single.request.insert("indexName".to_owned(), Value::String(index.to_owned()));
-    }
+    let mut request = Object::from_iter([("tableName".to_owned(), Value::String(table.to_owned()))]);
+    request.extend(index.map(|index| ("indexName".to_owned(), Value::String(index.to_owned()))));
+    single.request = Parameters::of(request);
     let suffix = format!("/{table}");
     // A table of another account is known only from the record's own list.
     single.resources =

@@ -23,10 +23,13 @@ pub(super) fn wants(trail: &Trail, stated: &[Want], answer: Outcome) -> Vec<Want
     for want in stated.iter().filter(|want| want.basis == Basis::Stated) {
         let Some(service) = principal(&want.action.service) else { continue };
         for parameter in side::named_keys(&want.action) {
-            let from = if parameter.response { trail.response() } else { &trail.request };
+            let texts = match parameter.response {
+                true => read(trail.response(), &parameter.steps),
+                false => read(&trail.request, &parameter.steps),
+            };
             let mut asked = parameter.actions.clone();
             asked.extend(in_parts(trail));
-            for arn in read(from, &parameter.steps).iter().filter_map(|text| key(trail, text)) {
+            for arn in texts.iter().filter_map(|text| key(trail, text)) {
                 let on = vec![Built { resource: Resource::Arn(arn), implied: None }];
                 for action in &asked {
                     if !wants.iter().any(|known| known.action == *action && known.on == on) {

@@ -10,6 +10,7 @@ mod context;
 mod dynamodb;
 mod forwarded;
 mod identity;
+mod named;
 mod outcome;
 mod passed;
 mod record;
@@ -25,7 +26,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::decoded::{Decoded, Dependence, End, Stage};
+use super::decoded::{Decoded, Dependence, End, Reads, Stage};
 use crate::access::coverage::Sighting;
 use crate::access::observation::{Reject, Skip, Undecided};
 use crate::catalog::Catalog;
@@ -104,11 +105,11 @@ fn decode_object(object: &Object, catalog: &Catalog) -> Option<(Decoded, Depende
 
 fn dependence(trail: &Trail, decoded: &Decoded) -> Dependence {
     let changes = matches!(&decoded.sighting, Some(Sighting::Trail(seen)) if seen.change.is_some());
-    match trail.depends_on_response() {
-        _ if changes => Dependence::Unique,
-        true => Dependence::WithResponse,
-        false => Dependence::WithoutResponse,
+    if changes {
+        return Dependence::Unique;
     }
+    let (parameters, looked_at) = trail.request.names_read();
+    Dependence::Reads(Reads { parameters, looked_at, response: trail.depends_on_response() })
 }
 
 /// Records that are no API event of their own.

@@ -6,6 +6,8 @@ use std::cell::Cell;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
+use super::named::Parameters;
+
 /// A field that is missing or of the wrong type: its name and what was expected, for a person.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Fault(pub(super) String);
@@ -58,7 +60,7 @@ pub(super) struct Trail {
     /// Whether the record says itself that it is a data event.
     pub(super) data: Option<bool>,
     pub(super) user: Option<User>,
-    pub(super) request: Object,
+    pub(super) request: Parameters,
     response: Object,
     /// Whether anyone asked for the response.
     response_read: Cell<bool>,
@@ -100,7 +102,11 @@ impl Trail {
         let recipient = text(record, "recipientAccountId")?;
         let event = text(record, "eventName")?;
         let mut request = object(record, "requestParameters")?;
-        lift(&mut request, &event);
+        let lifted = lift(&mut request, &event);
+        let request = Parameters::of(request);
+        if lifted {
+            request.all();
+        }
         Ok(Trail {
             source: text(record, "eventSource")?,
             event,
@@ -125,9 +131,12 @@ impl Trail {
 }
 
 /// Newer EC2 calls keep their parameters in one named `EVENTRequest`, as `{"tag": 1, "content": "eni-1"}` in lists: they are read as
-/// if they stood at the top.
-fn lift(request: &mut Object, event: &str) {
-    let Some(Value::Object(inner)) = request.get(&format!("{event}Request")) else { return };
+/// if they stood at the top. Whether there is such a parameter.
+fn lift(request: &mut Object, event: &str) -> bool {
+    let inner = match request.get(&format!("{event}Request")) {
+        Some(Value::Object(inner)) => inner,
+        found => return found.is_some(),
+    };
     let plain = |value: &Value| value.get("content").filter(|_| value.get("tag").is_some()).unwrap_or(value).clone();
     let lifted: Vec<(String, Value)> = inner
         .iter()
@@ -139,6 +148,7 @@ fn lift(request: &mut Object, event: &str) {
     for (name, value) in lifted {
         request.entry(name).or_insert(value);
     }
+    true
 }
 
 /// `eventID`; `eventId` in aggregated events and some exports. Empty for none.
@@ -284,7 +294,7 @@ pub(super) fn empty(time: Timestamp) -> Trail {
         error_message: String::new(),
         data: None,
         user: None,
-        request: Object::new(),
+        request: Parameters::default(),
         response: Object::new(),
         response_read: Cell::new(false),
         resources: Vec::new(),

@@ -53,7 +53,8 @@ pub(super) fn carries(trail: &Trail, test: &str) -> bool {
 /// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/acl-overview.html>
 fn access_list(trail: &Trail) -> Option<&str> {
     let below = trail.request.get("accessControlList").and_then(Value::as_object);
-    let headers = || trail.request.iter().chain(below.into_iter().flatten());
+    let is_header = |name: &str| name.to_ascii_lowercase().starts_with("x-amz-");
+    let headers = || trail.request.selected(is_header).chain(below.into_iter().flatten());
     let grants = headers().any(|(name, value)| name.to_ascii_lowercase().starts_with("x-amz-grant-") && !value.is_null());
     let canned = headers()
         .filter(|(name, _)| name.eq_ignore_ascii_case("x-amz-acl"))

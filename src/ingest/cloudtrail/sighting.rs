@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::identity::{self, first};
+use super::named::Parameters;
 use super::record::{Object, Trail, time};
 use super::resource::text;
 use crate::access::aws::{Action, Arn, Resource};
@@ -124,7 +125,7 @@ fn cut(text: &str) -> String {
 }
 
 /// Basic selectors in words.
-fn basic(request: &Object) -> impl Iterator<Item = String> {
+fn basic(request: &Parameters) -> impl Iterator<Item = String> {
     let selectors = request.get("eventSelectors").and_then(Value::as_array).into_iter().flatten();
     selectors.map(|selector| {
         let management = match selector.get("includeManagementEvents").and_then(Value::as_bool) {
@@ -140,7 +141,7 @@ fn basic(request: &Object) -> impl Iterator<Item = String> {
 }
 
 /// Advanced selectors in words: their conditions.
-fn advanced(request: &Object) -> impl Iterator<Item = String> {
+fn advanced(request: &Parameters) -> impl Iterator<Item = String> {
     let selectors = request.get("advancedEventSelectors").and_then(Value::as_array).into_iter().flatten();
     selectors.map(|selector| {
         let fields = selector.get("fieldSelectors").and_then(Value::as_array).into_iter().flatten();

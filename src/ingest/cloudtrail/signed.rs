@@ -2,13 +2,14 @@
 
 use jiff::Timestamp;
 
-use crate::ingest::members::Members;
-use crate::ingest::memo::{Signature, Signed, plain};
+use super::named::ARN;
+use crate::ingest::decoded::Reads;
+use crate::ingest::memo::{Own, Signature, Signed};
+use crate::ingest::moment;
+use crate::ingest::skimmed::{Skimmed, plain};
 
 /// Members of a record that translation never reads. The id and the time are read, but by nothing else than the record's own.
-const UNREAD: [&str; 11] = [
-    "eventID",
-    "eventTime",
+const UNREAD: [&str; 9] = [
     "requestID",
     "userAgent",
     "sourceIPAddress",
@@ -21,40 +22,69 @@ const UNREAD: [&str; 11] = [
 ];
 
 /// A record in its native form.
-pub(in crate::ingest) struct Native<'m, 'a>(pub(in crate::ingest) &'m Members<'a>);
+pub(in crate::ingest) struct Native<'a>(pub(in crate::ingest) Skimmed<'a>);
 
-impl Signed for Native<'_, '_> {
-    fn id_and_time(&self) -> Option<(&str, Timestamp)> {
-        let (id, time) = (plain(self.0, "eventID")?, plain(self.0, "eventTime")?);
-        Some((id, time.strip_suffix('Z').and_then(|_| time.parse().ok())?))
-    }
-
-    fn sign(&self, response: bool, signature: &mut Signature) -> bool {
-        for (name, value) in self.0.iter() {
+impl Signed for Native<'_> {
+    fn sign(&self, signature: &mut Signature) -> Option<Own<'_>> {
+        let (mut id, mut time) = (None, None);
+        for (name, value, below) in self.0.own() {
             match name {
-                name if UNREAD.contains(&name) => {}
+                "eventID" => id = plain(value),
+                "eventTime" => time = utc(value),
                 // An update carries another event's id; what stands apart is rare.
-                "addendum" | "insightDetails" | "eventId" | "@timestamp" => return false,
-                "userIdentity" => match Members::of(value) {
-                    Some(identity) => sign_identity(&identity, self.is_session_unread(&identity), signature),
-                    None => return false,
-                },
+                "addendum" | "insightDetails" | "eventId" | "@timestamp" => return None,
+                "userIdentity" if !below.members.is_empty() => sign_identity(below, self.is_session_unread(below), signature),
+                "requestParameters" if !below.members.is_empty() => {
+                    signature.put(name, "{");
+                    below.own().for_each(|(name, ..)| signature.put(name, ""));
+                    signature.put("", "}");
+                }
                 // Its type is read in any case.
-                "responseElements" if !response => signature.put(name, value.get(..1).unwrap_or_default()),
+                "responseElements" => signature.put(name, value.get(..1).unwrap_or_default()),
+                name if UNREAD.contains(&name) => {}
                 name => signature.put(name, value),
             }
         }
-        true
+        Some(Own { id: id?, time: time? })
+    }
+
+    fn read(&self, reads: &Reads, signature: &mut Signature) {
+        for (name, value, below) in self.0.own() {
+            match name {
+                "requestParameters" => {
+                    for (name, value, _) in below.own() {
+                        if reads.parameters.iter().any(|read| read == name) {
+                            signature.put(name, value);
+                        } else if reads.looked_at.iter().any(|read| read == name) {
+                            signature.put(name, looked_at(value));
+                        }
+                    }
+                }
+                "responseElements" if reads.response => signature.put(name, value),
+                _ => {}
+            }
+        }
     }
 }
 
-impl Native<'_, '_> {
+/// A text that does not begin as an ARN does is like any other such text.
+fn looked_at(value: &str) -> &str {
+    let beginning = value.strip_prefix('"').map(|text| text.get(..ARN.len()).unwrap_or(text));
+    let other = beginning.is_some_and(|beginning| beginning != ARN && !beginning.contains('\\'));
+    if other { "\"" } else { value }
+}
+
+fn utc(value: &str) -> Option<Timestamp> {
+    moment::utc(plain(value)?)
+}
+
+impl Native<'_> {
     /// Whether the name of a role's session is read by nothing: a refusal's message is compared with it, and the principal of a web
     /// identity holds its audience.
-    fn is_session_unread(&self, identity: &Members<'_>) -> bool {
+    fn is_session_unread(&self, identity: Skimmed<'_>) -> bool {
         let event = self.0.get("eventName").unwrap_or_default();
         identity.get("type") == Some("\"AssumedRole\"")
-            && self.0.get("errorMessage").is_none()
+            && !self.0.has("errorMessage")
             && !event.contains('\\')
             && event != "\"AssumeRoleWithWebIdentity\""
     }
@@ -77,34 +107,22 @@ fn without_session<'a>(name: &str, value: &'a str) -> &'a str {
 }
 
 /// The identity without the keys and moments that no two sessions share; a key that does not expire is read.
-fn sign_identity(identity: &Members<'_>, is_session_unread: bool, signature: &mut Signature) {
-    signature.put("userIdentity", "{");
-    for (name, value) in identity.iter() {
-        match name {
-            "accessKeyId" if value.starts_with("\"ASIA") => signature.put(name, "\""),
-            "sessionContext" => match Members::of(value) {
-                Some(session) => sign_session(&session, signature),
-                None => signature.put(name, value),
-            },
-            name if is_session_unread => signature.put(name, without_session(name, value)),
-            name => signature.put(name, value),
-        }
-    }
-    signature.put("", "}");
+fn sign_identity(identity: Skimmed<'_>, is_session_unread: bool, signature: &mut Signature) {
+    signature.nested("userIdentity", identity, |name, value, below, signature| match name {
+        "accessKeyId" if value.starts_with("\"ASIA") => signature.put(name, "\""),
+        "sessionContext" if !below.members.is_empty() => sign_session(below, signature),
+        name if is_session_unread => signature.put(name, without_session(name, value)),
+        name => signature.put(name, value),
+    });
 }
 
-fn sign_session(session: &Members<'_>, signature: &mut Signature) {
-    signature.put("sessionContext", "{");
-    for (name, value) in session.iter() {
-        match (name, Members::of(value)) {
-            ("attributes", Some(attributes)) => {
-                signature.put(name, "{");
-                let read = attributes.iter().filter(|(name, _)| *name != "creationDate");
-                read.for_each(|(name, value)| signature.put(name, value));
-                signature.put("", "}");
+fn sign_session(session: Skimmed<'_>, signature: &mut Signature) {
+    signature.nested("sessionContext", session, |name, value, below, signature| match name {
+        "attributes" if !below.members.is_empty() => signature.nested(name, below, |name, value, _, signature| {
+            if name != "creationDate" {
+                signature.put(name, value);
             }
-            _ => signature.put(name, value),
-        }
-    }
-    signature.put("", "}");
+        }),
+        _ => signature.put(name, value),
+    });
 }

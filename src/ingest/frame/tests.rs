@@ -4,13 +4,19 @@ use super::*;
 
 /// Frames as text: `(` head, `)`, values as they are, rejections by name; and whether the end came too early.
 fn frames(chunks: &[&[u8]], limit: usize, prefixed: bool) -> (Vec<String>, bool) {
-    let mut framer = Framer::new(limit, prefixed);
+    let plain = framed(chunks, limit, prefixed, false);
+    assert_eq!(plain, framed(chunks, limit, prefixed, true), "skimmed");
+    plain
+}
+
+fn framed(chunks: &[&[u8]], limit: usize, prefixed: bool, skims: bool) -> (Vec<String>, bool) {
+    let mut framer = Framer::new(limit, prefixed, skims);
     let mut found = Vec::new();
     let mut take = |frame: Frame<'_>| {
         found.push(match frame {
             Frame::Open(head) => format!("({head}"),
             Frame::Close => ")".to_owned(),
-            Frame::Value(json) => json.to_owned(),
+            Frame::Value(json, _) => json.to_owned(),
             Frame::Rejected(reject, _) => format!("{reject:?}"),
         });
     };
@@ -92,7 +98,7 @@ fn what_is_too_large_or_too_deep_is_passed_over_whole() {
 
 #[test]
 fn an_endless_record_takes_no_memory() {
-    let mut framer = Framer::new(1000, false);
+    let mut framer = Framer::new(1000, false, true);
     framer.push(b"{\"a\":\"", &mut |_| {});
     for _ in 0..1000 {
         framer.push(&[b'x'; 4096], &mut |_| {});

@@ -5,45 +5,25 @@ use std::io::{self, Read};
 use std::rc::Rc;
 
 use crate::access::ledger::FileFault;
-use crate::access::observation::Reject;
+use crate::access::observation::{Reject, Skip};
 use crate::ingest::cloudtrail;
-use crate::ingest::decoded::{Decoded, End, Leaf, Surround};
+use crate::ingest::decoded::{Decoded, Leaf, Surround};
 use crate::ingest::frame::{Frame, Framer};
 use crate::ingest::memo::Memo;
 use crate::ingest::open::{Opened, Raw, Stop};
-use crate::ingest::sniff::{CriLines, EXPECTED, Form, SNIFF_BYTES, form_of, without_mark};
+use crate::ingest::sniff::{CriLines, Form, SNIFF_BYTES, form_of, without_mark};
 use crate::ingest::source::Input;
 use crate::ingest::unwrap::Unwrapper;
 
+use super::delivery::{Delivery, Send};
 use super::{Options, Parcel, lines, table};
 
-/// Records handed over at once.
-const BATCH_RECORDS: usize = 256;
-
-/// Delivered bytes handed over at once; a larger record goes alone.
-const BATCH_BYTES: usize = 1 << 20;
-
-/// A file is given up when this many records passed and not one was of a kind that tightfit reads.
-const FOREIGN_MAX: usize = 10_000;
-
-/// Takes a batch and the bytes read for it; `false` when nobody wants more.
-type Send<'s> = dyn FnMut(Vec<Leaf>, u64) -> bool + 's;
-
-/// Decoded records on their way out. They are held back until one shows that the file is a log at all.
+/// Records on their way from the framer to whoever takes them.
 pub(super) struct Outbox<'a, 's> {
     unwrapper: Unwrapper<'a>,
     surround: Surround,
     inside: Option<(Surround, bool)>,
-    batch: Vec<Leaf>,
-    batch_bytes: usize,
-    is_log: bool,
-    /// Why the first record was rejected, while no record was of use.
-    unusable: Option<String>,
-    usable: bool,
-    stopped: bool,
-    sent_raw_bytes: u64,
-    raw: Raw,
-    send: &'a mut Send<'s>,
+    delivery: Delivery<'a, 's>,
 }
 
 /// Reads one log; every batch goes to `send`, what is returned ends it.
@@ -57,26 +37,19 @@ pub(super) fn read(input: &Input, options: &Options<'_>, memo: &RefCell<Memo>, s
         unwrapper: Unwrapper {
             catalog: options.catalog,
             record_bytes_max: options.record_bytes_max,
+            skims: !options.plainly,
             vpc_format: options.vpc_format,
             memo,
         },
         surround: Surround { cluster, ..Surround::default() },
         inside: None,
-        batch: Vec::new(),
-        batch_bytes: 0,
-        is_log: false,
-        unusable: None,
-        usable: false,
-        stopped: false,
-        sent_raw_bytes: 0,
-        raw: opened.raw().clone(),
-        send,
+        delivery: Delivery::new(memo.borrow_mut().batches(), opened.raw().clone(), send),
     };
     let mut fault = read_forms(&mut opened, options, &mut outbox);
-    if let Some(foreign) = outbox.finish() {
+    if let Some(foreign) = outbox.delivery.finish() {
         fault = fault.filter(|fault| matches!(fault, FileFault::Unreadable(_))).or(Some(foreign));
     }
-    end(fault, &outbox.raw, outbox.sent_raw_bytes)
+    end(fault, &outbox.delivery.raw, outbox.delivery.sent_raw_bytes)
 }
 
 fn end(fault: Option<FileFault>, raw: &Raw, sent: u64) -> Parcel {
@@ -134,10 +107,10 @@ fn read_json(
     mut lines: Option<CriLines>,
     prefixed: bool,
 ) -> Option<FileFault> {
-    let mut framer = Framer::new(options.record_bytes_max, prefixed);
+    let mut framer = Framer::new(options.record_bytes_max, prefixed, !options.plainly);
     let mut chunk = start.to_vec();
     let mut stripped = Vec::new();
-    while !chunk.is_empty() && !outbox.stopped {
+    while !chunk.is_empty() && !outbox.is_stopped() {
         let bytes = match &mut lines {
             Some(lines) => {
                 lines.strip(&chunk, &mut stripped);
@@ -154,12 +127,13 @@ fn read_json(
             break;
         }
     }
-    if outbox.stopped {
+    if outbox.is_stopped() {
         return None;
     }
     let cut = framer.finish(&mut |frame| outbox.take(frame));
-    let cut =
-        cut.then(|| FileFault::Truncated(format!("ends in the middle of a record or list, at byte {}", outbox.raw.bytes())));
+    let cut = cut.then(|| {
+        FileFault::Truncated(format!("ends in the middle of a record or list, at byte {}", outbox.delivery.raw.bytes()))
+    });
     stop.map(fault_of).or(cut)
 }
 
@@ -225,14 +199,14 @@ fn read_csv(
     };
     let mut row = csv::ByteRecord::new();
     let mut failure = None;
-    while !outbox.stopped {
+    while !outbox.is_stopped() {
         row_bytes.set(0);
         match rows.read_byte_record(&mut row) {
             Ok(true) => outbox.row(&header, &row),
             Ok(false) => break,
             Err(error) => {
-                outbox.put(Decoded::rejected(Reject::TooLarge, error.to_string()).into(), 0);
-                failure = Some(FileFault::Unreadable(format!("{error} (near byte {})", outbox.raw.bytes())));
+                outbox.put(Decoded::rejected(Reject::TooLarge, error.to_string()), 0);
+                failure = Some(FileFault::Unreadable(format!("{error} (near byte {})", outbox.delivery.raw.bytes())));
                 break;
             }
         }
@@ -243,45 +217,42 @@ fn read_csv(
 
 impl Outbox<'_, '_> {
     fn take(&mut self, frame: Frame<'_>) {
-        if self.stopped {
+        if self.is_stopped() {
             return;
         }
         match frame {
             Frame::Open(head) => self.inside = Some(self.unwrapper.surround(head, &self.surround)),
             Frame::Close => self.inside = None,
-            Frame::Value(json) => {
-                let mut leaves = Vec::new();
+            Frame::Value(json, members) => {
                 let (surround, control) =
                     self.inside.as_ref().map_or((&self.surround, false), |(inside, control)| (inside, *control));
+                let delivery = &mut self.delivery;
+                delivery.count_bytes(json.len());
                 if control {
-                    let decoded = Decoded::skipped(crate::access::observation::Skip::Control);
-                    leaves.push(decoded.into());
+                    Leaf::fresh(Decoded::skipped(Skip::Control), &mut |leaf| delivery.put(leaf));
                 } else {
-                    self.unwrapper.open(json, surround, &mut |leaf| leaves.push(leaf));
+                    self.unwrapper.open(json, members, surround, &mut |leaf| delivery.put(leaf));
                 }
-                let bytes = json.len() / leaves.len().max(1);
-                leaves.into_iter().for_each(|leaf| self.put(leaf, bytes));
+                delivery.flush_if_full();
             }
-            Frame::Rejected(reject, detail) => {
-                self.put(Decoded::rejected(reject, detail).into(), 0);
-            }
+            Frame::Rejected(reject, detail) => self.put(Decoded::rejected(reject, detail), 0),
         }
     }
 
     fn row(&mut self, header: &[String], row: &csv::ByteRecord) {
         if row.len() != header.len() {
             let detail = format!("a row of {} fields below a header of {}", row.len(), header.len());
-            return self.put(Decoded::rejected(Reject::Malformed, detail).into(), 0);
+            return self.put(Decoded::rejected(Reject::Malformed, detail), 0);
         }
         let columns = header.iter().zip(row).map(|(name, field)| (name.clone(), String::from_utf8_lossy(field).into_owned()));
         let columns = columns.collect();
         let decoded = cloudtrail::decode_columns(&columns, self.unwrapper.catalog);
-        self.put(decoded.into(), row.as_slice().len());
+        self.put(decoded, row.as_slice().len());
     }
 
     /// Whether nobody wants more.
     pub(super) fn is_stopped(&self) -> bool {
-        self.stopped
+        self.delivery.stopped
     }
 
     /// What is known of every record of the file.
@@ -290,58 +261,13 @@ impl Outbox<'_, '_> {
     }
 
     /// Takes one decoded record, read from so many bytes.
-    pub(super) fn put(&mut self, leaf: Leaf, bytes: usize) {
-        self.is_log |= !matches!(leaf.said.end, End::Rejected { reject: Reject::Foreign | Reject::Malformed, .. });
-        match &leaf.said.end {
-            End::Rejected { detail, .. } if !self.usable && self.unusable.is_none() => self.unusable = Some(detail.clone()),
-            End::Rejected { .. } => {}
-            End::Observed(_) | End::Undecided { .. } | End::Skipped(_) => self.usable = true,
-        }
-        self.batch.push(leaf);
-        self.batch_bytes += bytes;
-        if self.is_log && (self.batch.len() >= BATCH_RECORDS || self.batch_bytes >= BATCH_BYTES) {
-            self.flush();
-        } else if self.batch.len() >= FOREIGN_MAX {
-            self.stopped = true;
-        }
-    }
-
-    fn flush(&mut self) {
-        let raw_bytes = self.raw.bytes();
-        let wanted = (self.send)(std::mem::take(&mut self.batch), raw_bytes.saturating_sub(self.sent_raw_bytes));
-        self.stopped |= !wanted;
-        self.sent_raw_bytes = raw_bytes;
-        self.batch_bytes = 0;
-    }
-
-    /// Sends the rest. A file in which nothing was a record becomes one rejected record and a fault.
-    fn finish(&mut self) -> Option<FileFault> {
-        if self.is_log || self.batch.is_empty() {
-            if !self.batch.is_empty() {
-                self.flush();
-            }
-            return self.unusable.take().filter(|_| !self.usable).map(FileFault::Unusable);
-        }
-        let (count, first) = (self.batch.len(), self.batch.first());
-        let why = match first.map(|leaf| &leaf.said.end) {
-            Some(End::Rejected { detail, .. }) => detail.clone(),
-            _ => String::new(),
-        };
-        let many = if count > 1 { format!(" (the first of {count} such)") } else { String::new() };
-        let why = if why.contains(EXPECTED) { format!("{why}{many}") } else { format!("{why}{many}: {EXPECTED}") };
-        self.batch.clear();
-        Some(self.give_up(why))
+    pub(super) fn put(&mut self, decoded: Decoded, bytes: usize) {
+        self.delivery.count_bytes(bytes);
+        Leaf::fresh(decoded, &mut |leaf| self.delivery.put(leaf));
+        self.delivery.flush_if_full();
     }
 
     pub(super) fn foreign(&mut self, what: &str) -> FileFault {
-        self.batch.clear();
-        self.give_up(format!("{what}: {EXPECTED}"))
-    }
-
-    fn give_up(&mut self, why: String) -> FileFault {
-        self.batch.push(Decoded::rejected(Reject::Foreign, why.clone()).into());
-        self.is_log = true;
-        self.flush();
-        FileFault::Foreign(why)
+        self.delivery.foreign(what)
     }
 }

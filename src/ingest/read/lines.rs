@@ -74,7 +74,7 @@ impl Lines {
         let line = std::mem::take(&mut self.partial);
         if std::mem::take(&mut self.dropped) {
             let detail = format!("a line of more than {} bytes", self.line_bytes_max);
-            return outbox.put(Decoded::rejected(Reject::TooLarge, detail).into(), 0);
+            return outbox.put(Decoded::rejected(Reject::TooLarge, detail), 0);
         }
         let text = String::from_utf8_lossy(&line);
         if text.trim().is_empty() {
@@ -88,7 +88,7 @@ impl Lines {
         let surround: Surround = outbox.surround().clone();
         let decoded = flow::of_line(text.as_bytes(), Some(&self.format), &surround)
             .unwrap_or_else(|| Decoded::rejected(Reject::Malformed, "a line that is no record"));
-        outbox.put(decoded.into(), line.len());
+        outbox.put(decoded, line.len());
     }
 }
 

@@ -113,7 +113,7 @@ fn rows(bytes: &[u8], group: &Thrift<'_>, wanted: &[Wanted<'_>], outbox: &mut Ou
         let row = columns.iter_mut().filter_map(|(name, cells)| Some((*name, cells.next().flatten()?)));
         let texts: Vec<(&'static str, String)> = row.map(|(name, text)| (name, text.to_string())).collect();
         let bytes = texts.iter().map(|(_, text)| text.len()).sum();
-        outbox.put(flow::of_row(&texts, &surround).into(), bytes);
+        outbox.put(flow::of_row(&texts, &surround), bytes);
         if outbox.is_stopped() {
             break;
         }

@@ -7,6 +7,7 @@ use crate::access::aws::Arn;
 use crate::catalog::format::Fill;
 use crate::catalog::reference::ResourceType;
 use crate::catalog::rules::ParameterPath;
+use crate::ingest::cloudtrail::named::{ARN, Named, Parameters};
 use crate::ingest::cloudtrail::record::Object;
 
 /// How deep an answer is searched for ARNs.
@@ -52,17 +53,16 @@ fn names_a_resource(name: &str) -> bool {
 
 /// ARNs that stand at the top of the parameters, alone or in a list. Of S3's parameters only the bucket may be one.
 /// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html>
-pub(super) fn top_arns(service: &str, request: &Object) -> Vec<String> {
+pub(super) fn top_arns(service: &str, request: &Parameters) -> Vec<String> {
     let taken = |name: &str| if service == "s3" { name == "bucketName" } else { !is_free_text(name) && names_a_resource(name) };
-    let named = request.iter().filter(|(name, _)| taken(name)).map(|(_, value)| value);
-    let texts = named.flat_map(|value| match value {
+    let texts = request.arns_and_lists(taken).flat_map(|value| match value {
         Value::String(text) => vec![text],
         Value::Array(list) => {
             list.iter().filter_map(|one| if let Value::String(text) = one { Some(text) } else { None }).collect()
         }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => Vec::new(),
     });
-    texts.filter(|text| text.starts_with("arn:")).cloned().collect()
+    texts.filter(|text| text.starts_with(ARN)).cloned().collect()
 }
 
 /// ARNs anywhere near the top of an answer.
@@ -79,9 +79,9 @@ pub(super) fn deep_arns(response: &Object) -> Vec<String> {
 }
 
 /// Whether a text stands anywhere near the top of the parameters.
-pub(super) fn holds(request: &Object, wanted: &str) -> bool {
+pub(super) fn holds(request: &Parameters, wanted: &str) -> bool {
     let mut held = false;
-    request.values().for_each(|value| walk(value, 0, &mut |text| held |= text == wanted));
+    request.all().values().for_each(|value| walk(value, 0, &mut |text| held |= text == wanted));
     held
 }
 
@@ -98,14 +98,12 @@ fn walk(value: &Value, depth: usize, see: &mut impl FnMut(&str)) {
 }
 
 /// A parameter at the top by its name in any case; AWS writes `dBInstanceIdentifier` and `dbInstanceIdentifier`.
-pub(in crate::ingest::cloudtrail) fn get<'a>(object: &'a Object, name: &str) -> Option<&'a Value> {
-    let found =
-        object.get(name).or_else(|| object.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value));
-    found.filter(|value| !value.is_null())
+pub(in crate::ingest::cloudtrail) fn get<'a>(object: &'a impl Named, name: &str) -> Option<&'a Value> {
+    object.value_in_any_case(name).filter(|value| !value.is_null())
 }
 
 /// A text at the top; `None` where it is absent, empty or no text.
-pub(in crate::ingest::cloudtrail) fn text<'a>(object: &'a Object, name: &str) -> Option<&'a str> {
+pub(in crate::ingest::cloudtrail) fn text<'a>(object: &'a impl Named, name: &str) -> Option<&'a str> {
     get(object, name).and_then(Value::as_str).filter(|text| !text.is_empty())
 }
 
@@ -213,14 +211,17 @@ fn placed(scene: &Scene<'_>, resource_type: &ResourceType, slot: &str) -> Vec<St
 fn candidates(scene: &Scene<'_>, resource_type: &ResourceType, slot: &str, places: Places) -> Vec<String> {
     let paths = scene.catalog.rules().parameter(scene.prefix, &resource_type.name, slot);
     let of = |response: bool| {
-        let object = if response { scene.trail.response() } else { &scene.trail.request };
         let paths = paths.iter().filter(move |path| path.response == response && !path.any);
-        paths.flat_map(move |path| read(object, &path.steps).into_iter().filter(move |text| counts(path, text)))
+        let texts = move |path: &ParameterPath| match response {
+            true => read(scene.trail.response(), &path.steps),
+            false => read(&scene.trail.request, &path.steps),
+        };
+        paths.flat_map(move |path| texts(path).into_iter().filter(move |text| counts(path, text)))
     };
     let mut texts: Vec<String> = of(false).collect();
     if texts.is_empty() && paths.is_empty() {
         let wanted = normal(slot);
-        let same = scene.trail.request.iter().filter(|(name, _)| normal(name) == wanted);
+        let same = scene.trail.request.selected(|name| normal(name) == wanted);
         texts.extend(same.flat_map(|(_, value)| leaves(value)));
     }
     if texts.is_empty() && paths.is_empty() && places == Places::Modelled {
@@ -250,7 +251,7 @@ fn normal(name: &str) -> String {
 }
 
 /// The texts at a path.
-pub(in crate::ingest::cloudtrail) fn read<S: AsRef<str>>(object: &Object, steps: &[S]) -> Vec<String> {
+pub(in crate::ingest::cloudtrail) fn read<S: AsRef<str>>(object: &impl Named, steps: &[S]) -> Vec<String> {
     let Some((first, rest)) = steps.split_first() else { return Vec::new() };
     let Some(value) = get(object, first.as_ref()) else { return Vec::new() };
     follow(value, rest)
