@@ -79,7 +79,7 @@ fn a_pod_older_than_the_recording_is_known_by_the_snapshot() {
     assert!(policy.grants.iter().any(|grant| grant.permit.to_string().contains("privileged")), "{:?}", policy.grants);
     let seen = held.profile.identities.get(identity).unwrap();
     let events: Vec<_> =
-        seen.requests.values().flat_map(|seen| seen.outcomes.values()).flat_map(|tally| tally.evidence.events()).collect();
+        seen.requests.values().flat_map(|seen| seen.outcomes.values()).flat_map(|tally| tally.times.evidence.events()).collect();
     assert!(events.iter().all(|event| event.file.ends_with("pods.json") && event.record == 1), "its source is named: {events:?}");
     assert!(held.profile.ledger.files.keys().any(|file| file.ends_with("pods.json")));
     assert_eq!(held.profile.ledger.records(), held.profile.ledger.files.values().map(|file| file.records).sum::<u64>());

@@ -4,13 +4,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::aws::Context;
 use super::coverage::Coverage;
-use super::days::Days;
-use super::evidence::Evidence;
 use super::flow::Flow;
 use super::identity::Identity;
 use super::inventory::Inventory;
@@ -20,18 +17,10 @@ use super::request::{Request, RequestKey};
 use super::times::Times;
 
 /// How often and when one request ended in one way.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tally {
-    /// How many records.
-    pub count: u64,
-    /// The earliest.
-    pub first: Timestamp,
-    /// The latest.
-    pub last: Timestamp,
-    /// The days it was seen on.
-    pub days: Days,
-    /// Which records.
-    pub evidence: Evidence,
+    /// How many records, when, and which.
+    pub times: Times,
     /// Values of condition keys in these records.
     pub context: BTreeMap<String, Values>,
     /// To what the platform issued the credentials of these records, where it says so.
@@ -46,7 +35,7 @@ impl Tally {
     #[must_use]
     pub fn always(&self, key: &str) -> Option<&BTreeSet<String>> {
         let values = self.context.get(key)?;
-        (values.present == self.count && !values.more && !values.values.is_empty()).then_some(&values.values)
+        (values.present == self.times.count && !values.more && !values.values.is_empty()).then_some(&values.values)
     }
 
     /// Contexts of records as far as the tally remembers them: every value of every key stands in one of them, and a key that some
@@ -57,7 +46,7 @@ impl Tally {
         let whole: Context = self.context.iter().map(|(key, values)| (key.clone(), first(values))).collect();
         let mut contexts = vec![whole.clone()];
         for (key, values) in &self.context {
-            let absent = (values.present < self.count).then_some(None);
+            let absent = (values.present < self.times.count).then_some(None);
             for value in absent.into_iter().chain(values.values.iter().skip(1).map(Some)) {
                 if contexts.len() >= CONTEXTS_MAX {
                     return contexts;
@@ -75,18 +64,13 @@ impl Tally {
 
     /// What the same observations say at times: nothing of their context yet.
     #[must_use]
-    pub fn of(times: &Times) -> Self {
-        let Times { count, first, last, days, evidence } = times.clone();
-        Tally { count, first, last, days, evidence, context: BTreeMap::new(), issued_to: Values::default() }
+    pub fn of(times: Times) -> Self {
+        Tally { times, context: BTreeMap::new(), issued_to: Values::default() }
     }
 
     /// Takes in another tally of the same request and outcome.
     pub fn merge(&mut self, other: &Tally) {
-        self.count += other.count;
-        self.first = self.first.min(other.first);
-        self.last = self.last.max(other.last);
-        self.days.merge(&other.days);
-        self.evidence.merge(&other.evidence);
+        self.times.merge(&other.times);
         for (key, values) in &other.context {
             self.context.entry(key.clone()).or_default().merge(values);
         }
@@ -127,7 +111,7 @@ impl Values {
 }
 
 /// Everything seen of one request of one identity.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Seen {
     /// By outcome; an outcome that is absent was never seen.
     pub outcomes: BTreeMap<Outcome, Tally>,
@@ -139,7 +123,7 @@ impl Seen {
     /// Records of an outcome.
     #[must_use]
     pub fn count(&self, outcome: Outcome) -> u64 {
-        self.outcomes.get(&outcome).map_or(0, |tally| tally.count)
+        self.outcomes.get(&outcome).map_or(0, |tally| tally.times.count)
     }
 
     /// Whether this is evidence for a grant: allowed, or failed after authorization where `failed_is_evidence`.
@@ -181,7 +165,7 @@ impl Seen {
 }
 
 /// One identity's part of a profile.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct IdentityProfile {
     /// Kubernetes groups that its requests carried; empty for AWS.
     pub groups: BTreeSet<String>,

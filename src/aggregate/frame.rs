@@ -17,6 +17,7 @@ use crate::access::identity::Identity;
 use crate::access::observation::{Basis, Outcome};
 use crate::access::profile::{Tally, Values};
 use crate::access::request::RequestKey;
+use crate::access::times::Times;
 
 /// One identity, request and outcome.
 #[derive(Debug, Clone)]
@@ -46,18 +47,18 @@ pub(super) fn from_rows(rows: &[Row]) -> Result<DataFrame, ProfileError> {
     let (mut first, mut last) = (Vec::new(), Vec::new());
     let mut details: [Vec<String>; 4] = Default::default();
     for row in rows {
-        for (index, (number, bits)) in row.tally.days.words().enumerate() {
+        for (index, (number, bits)) in row.tally.times.days.words().enumerate() {
             let spelled = [row.identity.to_string(), json(&row.request), json(&row.outcome)];
             for (column, text) in keys.iter_mut().zip(spelled) {
                 column.push(text);
             }
             word.push(number);
             days.push(bits);
-            count.push(if index == 0 { row.tally.count } else { 0 });
-            first.push(row.tally.first.as_microsecond());
-            last.push(row.tally.last.as_microsecond());
+            count.push(if index == 0 { row.tally.times.count } else { 0 });
+            first.push(row.tally.times.first.as_microsecond());
+            last.push(row.tally.times.last.as_microsecond());
             let spelled = match index {
-                0 => [json(&row.tally.evidence), json(&row.bases), json(&row.tally.context), json(&row.tally.issued_to)],
+                0 => [json(&row.tally.times.evidence), json(&row.bases), json(&row.tally.context), json(&row.tally.issued_to)],
                 _ => [json(&Evidence::default()), "[]".to_owned(), "{}".to_owned(), json(&Values::default())],
             };
             for (column, text) in details.iter_mut().zip(spelled) {
@@ -132,17 +133,16 @@ pub(super) fn to_rows(file: &str, frame: &DataFrame) -> Result<Vec<Row>, Profile
         };
         let mut bits = Days::default();
         bits.insert_word(word.get(index).unwrap_or_default(), days.get(index).unwrap_or_default());
-        let mut tally = Tally {
+        let times = Times {
             count: count.get(index).unwrap_or_default(),
             first: time(&first, "first")?,
             last: time(&last, "last")?,
             days: bits,
             evidence: Evidence::default(),
-            context: BTreeMap::new(),
-            issued_to: Values::default(),
         };
+        let mut tally = Tally::of(times);
         for part in parts::<Evidence>(file, "evidence", &evidence, index)? {
-            tally.evidence.merge(&part);
+            tally.times.evidence.merge(&part);
         }
         for part in parts::<BTreeMap<String, Values>>(file, "context", &context, index)? {
             for (key, values) in part {

@@ -62,7 +62,7 @@ impl Aggregator {
         }
         let request = self.requests.insert_full(observation.request.key()).0;
         let count = observation.times.count;
-        let mut tally = Tally::of(observation.times);
+        let mut tally = Tally::of(observation.times.clone());
         for (key, values) in observation.request.context().into_iter().flatten() {
             tally.context.insert(key.clone(), Values::of(values.iter().cloned(), count));
         }

@@ -48,11 +48,11 @@ pub fn artifact(profile: &Profile, detail: Detail) -> Result<Artifact, RenderErr
         for (key, seen) in &part.requests {
             let outcomes = seen.outcomes.iter().map(|(outcome, tally)| {
                 let evidence = OutcomeEvidence {
-                    count: tally.count,
-                    first: tally.first.to_string(),
-                    last: tally.last.to_string(),
-                    days: tally.days.count(),
-                    events: tally.evidence.events().into_iter().map(shown).collect(),
+                    count: tally.times.count,
+                    first: tally.times.first.to_string(),
+                    last: tally.times.last.to_string(),
+                    days: tally.times.days.count(),
+                    events: tally.times.evidence.events().into_iter().map(shown).collect(),
                 };
                 (*outcome, evidence)
             });

@@ -219,7 +219,8 @@ impl<'a> Replay<'a> {
                 }
                 for (outcome, tally) in &seen.outcomes {
                     for (place, context) in tally.contexts().into_iter().enumerate() {
-                        let (count, events) = if place == 0 { (tally.count, tally.evidence.events()) } else { (0, Vec::new()) };
+                        let (count, events) =
+                            if place == 0 { (tally.times.count, tally.times.evidence.events()) } else { (0, Vec::new()) };
                         match key {
                             RequestKey::Flow(flow) => self.flows.insert(identity, flow, *outcome, count, &events),
                             RequestKey::Aws(_) | RequestKey::Kube(_) | RequestKey::Pod(_) => {

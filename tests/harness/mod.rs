@@ -11,6 +11,7 @@ use tightfit::access::days::Days;
 use tightfit::access::evidence::Evidence;
 use tightfit::access::observation::{Basis, Outcome};
 use tightfit::access::profile::{Seen, Tally};
+use tightfit::access::times::Times;
 use tightfit::artifact::Artifact;
 use tightfit::catalog::Catalog;
 use tightfit::config::{Config, UncheckedConfig};
@@ -163,15 +164,8 @@ pub fn decoded(event: &Value) -> Decoded {
 /// One record, on the first of all days.
 pub fn tally() -> Tally {
     let time = jiff::Timestamp::UNIX_EPOCH;
-    Tally {
-        count: 1,
-        first: time,
-        last: time,
-        days: Days::of(0),
-        evidence: Evidence::default(),
-        context: Default::default(),
-        issued_to: Default::default(),
-    }
+    let times = Times { count: 1, first: time, last: time, days: Days::of(0), evidence: Evidence::default() };
+    Tally { times, context: Default::default(), issued_to: Default::default() }
 }
 
 /// One record of each outcome, that the log states.

@@ -35,7 +35,7 @@ pub fn remarks(profile: &Profile) -> Vec<Finding> {
         let allowed = |seen: &Seen| seen.count(Outcome::Allowed) > 0;
         let passages = Passages::of(flows.iter().map(|(flow, seen)| (*flow, allowed(seen), seen.count(Outcome::Refused) > 0)));
         for (raw, seen) in flows {
-            let count = seen.outcomes.values().fold(0_u64, |sum, tally| sum.saturating_add(tally.count));
+            let count = seen.outcomes.values().fold(0_u64, |sum, tally| sum.saturating_add(tally.times.count));
             let resolved = match resolve(raw, cluster, &profile.inventory) {
                 Ok(resolved) => resolved,
                 Err(why) => {

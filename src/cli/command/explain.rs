@@ -13,6 +13,7 @@ use tightfit::access::inventory::Inventory;
 use tightfit::access::observation::Outcome;
 use tightfit::access::profile::{IdentityProfile, Seen, Tally};
 use tightfit::access::request::{Request, RequestKey};
+use tightfit::access::times::Times;
 use tightfit::config::Pattern;
 use tightfit::pipeline::{self, Plan};
 use tightfit::policy::grant::{Grant, Reason};
@@ -220,14 +221,21 @@ fn say_outcomes(seen: &Seen, lines: &mut Vec<String>) {
             Outcome::Refused => "refused",
             Outcome::Unknown => "of unknown outcome",
         };
-        let (times, days) = (count(tally.count, "time"), count(tally.days.count(), "day"));
-        lines.push(format!("    {word} {times} on {days}, {} to {}", tally.first, tally.last));
-        for event in tally.evidence.events().into_iter().take(3) {
+        let (times, days) = (count(tally.times.count, "time"), count(tally.times.days.count(), "day"));
+        lines.push(format!("    {word} {times} on {days}, {} to {}", tally.times.first, tally.times.last));
+        for event in tally.times.evidence.events().into_iter().take(3) {
             lines.push(format!("      {} {} {}:{}", event.time, shown(&event.id), event.file, event.record));
         }
     }
 }
 
 fn outcomes(seen: &Seen) -> Value {
-    json!(seen.outcomes)
+    let told = |tally: &Tally| {
+        let Times { count, first, last, days, evidence } = &tally.times;
+        json!({
+            "count": count, "first": first, "last": last, "days": days, "evidence": evidence,
+            "context": tally.context, "issued_to": tally.issued_to,
+        })
+    };
+    json!(seen.outcomes.iter().map(|(outcome, tally)| (outcome, told(tally))).collect::<BTreeMap<_, _>>())
 }

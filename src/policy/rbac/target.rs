@@ -91,8 +91,10 @@ fn rule_of(recorded: &KubeRequest, asked: &KubeRequest, basis: &Basis) -> Basis 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::access::evidence::EventRef;
     use crate::access::observation::Outcome;
-    use crate::access::profile::{Tally, Values};
+    use crate::access::profile::Tally;
+    use crate::access::times::Times;
 
     fn version(minor: u32) -> TargetServer {
         TargetServer { version: KubeVersion { major: 1, minor }, owner_references_enforced: false }
@@ -145,15 +147,9 @@ mod tests {
 
     #[test]
     fn a_profile_is_told_as_the_target_asks_it() {
-        let tally = Tally {
-            count: 2,
-            first: jiff::Timestamp::UNIX_EPOCH,
-            last: jiff::Timestamp::UNIX_EPOCH,
-            days: crate::access::days::Days::default(),
-            evidence: crate::access::evidence::Evidence::default(),
-            context: std::collections::BTreeMap::new(),
-            issued_to: Values::default(),
-        };
+        let event = EventRef { time: jiff::Timestamp::UNIX_EPOCH, id: String::new(), file: "f".to_owned(), record: 1 };
+        let mut tally = Tally::of(Times::once(&event));
+        tally.times.count = 2;
         let seen = |basis: Basis| Seen { outcomes: [(Outcome::Allowed, tally.clone())].into(), bases: [basis].into() };
         let requests = [
             (request("get", "extensions", "deployments", ""), Basis::Stated),

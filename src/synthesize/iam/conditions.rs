@@ -268,7 +268,8 @@ pub(super) fn forwarded<'a>(
     for (key, seen) in requests {
         let RequestKey::Aws(AwsRequestKey { via: Some(service), .. }) = key else { continue };
         let sure = evidence.config.conditions.via_service && evidence.assumers.forwarded(evidence.identity, service);
-        *services.entry((service.clone(), sure)).or_default() += seen.outcomes.values().map(|tally| tally.count).sum::<u64>();
+        *services.entry((service.clone(), sure)).or_default() +=
+            seen.outcomes.values().map(|tally| tally.times.count).sum::<u64>();
     }
     services
 }
