@@ -309,6 +309,8 @@ pub struct Config {
     pub last_uses: Vec<LastUse>,
     /// More rejected records than this, in percent, make a run fail.
     pub rejected_percent_max: u8,
+    /// See [`crate::access::folded`]; 0 keeps every name.
+    pub names_max: usize,
     /// How VPC Flow Logs without a header line are read; `None` knows AWS's default format alone.
     pub vpc_format: Option<VpcFormat>,
     /// The catalog's file; `None` for the one that is there.
@@ -408,6 +410,7 @@ impl UncheckedConfig {
             must_hold: MustHold { accounts: self.coverage.accounts, regions: self.coverage.regions },
             last_uses: Vec::new(),
             rejected_percent_max: self.ingest.rejected_percent_max.unwrap_or(50),
+            names_max: self.ingest.names_max(),
             vpc_format: self.ingest.vpc_format.as_deref().map(VpcFormat::typed).transpose()?,
             catalog_file: self.catalog.file,
             findings: self.findings,

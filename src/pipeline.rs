@@ -116,13 +116,17 @@ impl Source<'_> {
 /// When a stored profile cannot be read; bad logs are values in the ledger.
 pub fn learn(source: &Source<'_>) -> Result<Learned, PipelineError> {
     let mut aggregator = Aggregator::default();
-    let reading = ingest::read(source.inputs, &source.options(), &mut aggregator, source.progress);
+    let names_max = source.config.names_max;
+    let options = ingest::Options { names_max, ..source.options() };
+    let reading = ingest::read(source.inputs, &options, &mut aggregator, source.progress);
     let mut profile = aggregator.finish()?;
     note_reading(&mut profile.ledger, &mut profile.coverage, &reading);
+    profile.ledger.names_max = names_max;
     let stored = source.stored()?;
     for part in &stored {
         profile.merge(part);
     }
+    profile.fold_names();
     let basis = if stored.is_empty() { VerdictBasis::Log } else { VerdictBasis::Profile };
     Ok(Learned { profile, basis, reading })
 }

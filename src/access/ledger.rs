@@ -56,6 +56,9 @@ pub struct Ledger {
     /// Files whose records were counted in two parts that were merged: counts are upper bounds.
     #[serde(default)]
     pub counted_twice: BTreeSet<String>,
+    /// With more names of one kind than these they stand together, see [`super::folded`]; 0 keeps every name.
+    #[serde(default)]
+    pub names_max: usize,
 }
 
 /// Rejected records of one reason.
@@ -127,6 +130,11 @@ impl Ledger {
         let twice: Vec<String> = self.overlap(other).map(str::to_owned).collect();
         self.counted_twice.extend(twice);
         self.counted_twice.extend(other.counted_twice.iter().cloned());
+        self.names_max = match (self.names_max, other.names_max) {
+            (mine, 0) => mine,
+            (0, theirs) => theirs,
+            (mine, theirs) => mine.min(theirs),
+        };
         self.observed += other.observed;
         for (why, count) in &other.undecided {
             *self.undecided.entry(why.clone()).or_default() += count;

@@ -8,6 +8,7 @@ pub mod data_events;
 pub mod days;
 pub mod evidence;
 pub mod flow;
+pub mod folded;
 pub mod identity;
 pub mod inventory;
 pub mod kube;

@@ -53,6 +53,8 @@ pub struct Observation<'a> {
     pub issued_to: &'a str,
     /// Which binding allowed it, in RBAC's own words (see [`super::kube::AllowedBy`]); empty where nothing says so.
     pub allowed_by: &'a str,
+    /// At which level the request stands for several names (see [`super::folded`]); 0 for one that was asked as it is.
+    pub folded: u8,
     /// How often and when, and by which records.
     pub times: &'a Times,
 }

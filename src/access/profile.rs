@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::aws::Context;
 use super::coverage::Coverage;
 use super::flow::Flow;
+use super::folded;
 use super::identity::Identity;
 use super::inventory::Inventory;
 use super::ledger::Ledger;
@@ -199,6 +200,15 @@ pub struct Profile {
 }
 
 impl Profile {
+    /// Folds names of which there are more than the ledger's limit, see [`folded`]. Merging comes before it: what is folded of a part is
+    /// folded of the whole.
+    pub fn fold_names(&mut self) {
+        let names_max = self.ledger.names_max;
+        for part in self.identities.values_mut().filter(|_| names_max > 0) {
+            part.requests = folded::fold(std::mem::take(&mut part.requests), names_max);
+        }
+    }
+
     /// Takes in another profile.
     pub fn merge(&mut self, other: &Profile) {
         for (identity, part) in &other.identities {

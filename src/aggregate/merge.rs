@@ -27,5 +27,6 @@ pub fn merge(
         whole.merge(&profile);
         logs.push((name, profile.ledger));
     }
+    whole.fold_names();
     Ok(whole)
 }

@@ -133,6 +133,7 @@ mod tests {
             outcome,
             issued_to: "",
             allowed_by: "",
+            folded: 0,
             times: &Times::once(&event),
         };
         aggregator.record(&Record::Observed { observations: vec![observation], count: 1 });

@@ -8,6 +8,7 @@ use indexmap::{IndexMap, IndexSet};
 use super::ProfileError;
 use super::frame::{self, Row};
 use crate::access::coverage::Sighting;
+use crate::access::folded;
 use crate::access::identity::Identity;
 use crate::access::inventory::Fact;
 use crate::access::kube::REASON_KEY;
@@ -72,7 +73,10 @@ impl Aggregator {
         if !observation.issued_to.is_empty() {
             tally.issued_to = Values::of([observation.issued_to.to_owned()], count);
         }
-        let bases = BTreeSet::from([observation.basis.clone()]);
+        let mut bases = BTreeSet::from_iter(folded::basis(observation.folded));
+        if bases.is_empty() || *observation.basis != Basis::Stated {
+            bases.insert(observation.basis.clone());
+        }
         match self.table.entry((identity, request, observation.outcome)) {
             Entry::Vacant(place) => drop(place.insert(Cell { tally, bases })),
             Entry::Occupied(mut kept) => {
@@ -187,6 +191,7 @@ mod tests {
             outcome: Outcome::Allowed,
             issued_to: "",
             allowed_by: "",
+            folded: 0,
             times: &Times::once(&event),
         };
         aggregator.record(&Record::Observed { observations: vec![observation], count: 1 });

@@ -3,6 +3,7 @@
 use serde::Deserialize;
 
 use super::ConfigError;
+use crate::access::folded::NAMES_MAX;
 
 /// `[ingest]`.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -10,8 +11,18 @@ use super::ConfigError;
 pub struct UncheckedIngest {
     /// More rejected records than this, in percent, make a run fail; 100 never does.
     pub rejected_percent_max: Option<u8>,
+    /// How many names of one kind are kept for one identity and action before they stand together; 0 keeps them all.
+    pub names_max: Option<u32>,
     /// The format of VPC Flow Logs without a header line, as AWS spells it: `${version} ${srcaddr} ...`.
     pub vpc_format: Option<String>,
+}
+
+impl UncheckedIngest {
+    /// The limit as used.
+    #[must_use]
+    pub fn names_max(&self) -> usize {
+        self.names_max.map_or(NAMES_MAX, |names| usize::try_from(names).unwrap_or(usize::MAX))
+    }
 }
 
 /// The name of fields that are not looked at.

@@ -14,7 +14,7 @@ pub(super) struct Batch {
     number: u64,
     said: Vec<Arc<Said>>,
     rows: Vec<Row>,
-    /// Ids one after another.
+    /// Ids and names one after another.
     text: String,
 }
 
@@ -24,8 +24,8 @@ struct Row {
     stage: Stage,
     time: Option<Timestamp>,
     rank: u64,
-    /// Where its id stands in the batch's text.
-    id: (usize, usize),
+    /// Where its id begins in the batch's text, where its name follows, and where that ends.
+    text: [usize; 3],
 }
 
 /// One record of a batch.
@@ -35,6 +35,8 @@ pub(super) struct Taken<'a> {
     pub(super) number: usize,
     /// eventID or auditID, of bounded size; empty collapses nothing.
     pub(super) id: &'a str,
+    /// What fills the holes of what it says; empty where it has none.
+    pub(super) name: &'a str,
     /// A hash of the id; see [`rank_of`].
     pub(super) rank: u64,
     pub(super) stage: Stage,
@@ -63,8 +65,10 @@ impl Batch {
         };
         let start = self.text.len();
         self.text.push_str(leaf.id);
-        let id = (start, self.text.len());
-        self.rows.push(Row { said: place, stage: leaf.kept.stage, time: leaf.time, rank: rank_of(leaf.id), id });
+        let middle = self.text.len();
+        self.text.push_str(leaf.name);
+        let text = [start, middle, self.text.len()];
+        self.rows.push(Row { said: place, stage: leaf.kept.stage, time: leaf.time, rank: rank_of(leaf.id), text });
     }
 
     /// How many records.
@@ -85,10 +89,11 @@ impl Batch {
     /// A record by its place.
     pub(super) fn row(&self, number: usize) -> Option<Taken<'_>> {
         let row = self.rows.get(number)?;
-        let id = self.text.get(row.id.0..row.id.1)?;
+        let [start, middle, end] = row.text;
+        let (id, name) = (self.text.get(start..middle)?, self.text.get(middle..end)?);
         let place = usize::try_from(row.said).ok()?;
         let said = self.said.get(place)?;
-        Some(Taken { number, id, rank: row.rank, stage: row.stage, time: row.time, said, place })
+        Some(Taken { number, id, name, rank: row.rank, stage: row.stage, time: row.time, said, place })
     }
 
     /// The records, in order.

@@ -14,6 +14,9 @@ use crate::access::observation::{Basis, Observation, Outcome, Reject, Skip, Unde
 use crate::access::request::Request;
 use crate::access::times::Times;
 
+use super::hole::{self, Filling};
+use crate::access::folded;
+
 /// One decoded record.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Decoded {
@@ -99,6 +102,7 @@ impl Asked {
             outcome: self.outcome,
             issued_to: "",
             allowed_by: "",
+            folded: 0,
             times,
         }
     }
@@ -122,19 +126,41 @@ const DETAIL_CHARS_MAX: usize = 400;
 pub(super) const ID_BYTES_MAX: usize = 256;
 
 /// What a record says, its id and its time aside.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Said {
     pub(super) issued_to: String,
     pub(super) allowed_by: String,
     pub(super) end: End,
     pub(super) facts: Vec<Fact>,
     pub(super) sighting: Option<Sighting>,
+    /// Which of the requests are about the name that a record has of its own; it is taken out of them.
+    pub(super) holes: Vec<usize>,
     /// All of it: 128 bits of BLAKE3.
     pub(super) digest: Digest,
     pub(super) signatures: Signatures,
 }
 
 impl Said {
+    /// The least level at which its names stand together.
+    pub(super) fn level_min(&self) -> u8 {
+        let End::Observed(asked) = &self.end else { return 0 };
+        let first = self.holes.first().and_then(|place| asked.get(*place));
+        first.map_or(0, |asked| folded::level_min(&asked.request.key()))
+    }
+
+    /// The same with its holes filled.
+    pub(super) fn filled(&self, filling: Filling<'_>) -> Said {
+        let mut end = self.end.clone();
+        if let End::Observed(asked) = &mut end {
+            for place in &self.holes {
+                if let Some(asked) = asked.get_mut(*place) {
+                    hole::fill(&mut asked.request, filling);
+                }
+            }
+        }
+        Said { end, ..self.clone() }
+    }
+
     /// Whether records that say this may be counted together; one that cannot be used is told by its place.
     pub(super) fn is_shared(&self) -> bool {
         match &self.end {
@@ -152,14 +178,23 @@ pub(super) type Digest = [u8; 16];
 #[derive(Debug)]
 pub(super) struct Kept {
     pub(super) stage: Stage,
+    /// What fills the holes; empty where records that say this have a name of their own each.
+    pub(super) name: String,
     pub(super) said: Arc<Said>,
     /// The number of the latest batch that holds it, and its place there.
     pub(super) placed: Cell<(u64, u32)>,
 }
 
 impl Kept {
-    pub(super) fn new(stage: Stage, said: Said) -> Self {
-        Kept { stage, said: Arc::new(said), placed: Cell::default() }
+    pub(super) fn new(stage: Stage, name: String, said: Said) -> Self {
+        Kept { stage, name, said: Arc::new(said), placed: Cell::default() }
+    }
+
+    /// Whether a text stands anywhere in what is said, holes aside.
+    pub(super) fn holds(&self, text: &str) -> bool {
+        let Said { issued_to, allowed_by, end, facts, sighting, .. } = &*self.said;
+        let whole = serde_json::to_string(&(issued_to, allowed_by, end, facts, sighting)).unwrap_or_default();
+        whole.contains(text)
     }
 }
 
@@ -169,14 +204,16 @@ pub(super) struct Leaf<'a> {
     /// eventID or auditID, of bounded size; empty collapses nothing.
     pub(super) id: &'a str,
     pub(super) time: Option<Timestamp>,
+    /// What fills the holes of what it says; empty where it has none.
+    pub(super) name: &'a str,
     pub(super) kept: &'a Kept,
 }
 
 impl Leaf<'_> {
     /// Hands over a record that was decoded by itself.
     pub(super) fn fresh(decoded: Decoded, out: &mut dyn FnMut(Leaf<'_>)) {
-        let (id, stage, time, said) = decoded.apart();
-        out(Leaf { id: &id, time, kept: &Kept::new(stage, said) });
+        let (id, time, kept) = decoded.apart();
+        out(Leaf { id: &id, time, name: &kept.name, kept: &kept });
     }
 }
 
@@ -251,17 +288,19 @@ fn account_of(identity: &Identity) -> Option<&Home> {
 }
 
 impl Decoded {
-    /// The id, of bounded size, the stage and the time; and what is left.
-    pub(super) fn apart(self) -> (String, Stage, Option<Timestamp>, Said) {
-        let Decoded { mut id, stage, time, issued_to, allowed_by, end, facts, sighting } = self;
+    /// The id, of bounded size, and the time; and what is left.
+    pub(super) fn apart(self) -> (String, Option<Timestamp>, Kept) {
+        let Decoded { mut id, stage, time, issued_to, allowed_by, mut end, facts, mut sighting } = self;
         if id.len() > ID_BYTES_MAX {
             id = format!("blake3:{}", blake3::hash(id.as_bytes()).to_hex());
         }
+        let (name, holes) = hole::cut(&mut end, &mut sighting);
         let signatures = Signatures::of(&issued_to, &allowed_by, &end);
-        let whole = serde_json::to_vec(&(&issued_to, &allowed_by, &end, &facts, &sighting)).unwrap_or_default();
+        let whole = serde_json::to_vec(&(&issued_to, &allowed_by, &end, &facts, &sighting, &holes)).unwrap_or_default();
         let mut digest = Digest::default();
         blake3::Hasher::new().update(&whole).finalize_xof().fill(&mut digest);
-        (id, stage, time, Said { issued_to, allowed_by, end, facts, sighting, digest, signatures })
+        let said = Said { issued_to, allowed_by, end, facts, sighting, holes, digest, signatures };
+        (id, time, Kept::new(stage, name, said))
     }
 
     /// A record that cannot be used. `detail` may quote the record, so only its start is kept.

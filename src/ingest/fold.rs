@@ -1,5 +1,7 @@
 //! The fold: records that say the same, but for their id and their time, reach the sink together.
 //!
+//! Names without end are folded on the way: see [`crate::access::folded`], which gives a profile the last word on them.
+//!
 //! Invariant: how the records are divided into calls of the sink depends on their order alone.
 
 use std::sync::Arc;
@@ -8,12 +10,15 @@ use indexmap::IndexMap;
 use indexmap::map::Entry;
 use jiff::{Timestamp, Unit};
 use rapidhash::fast::RandomState;
+use rapidhash::{RapidHashMap, RapidHashSet};
 
 use super::batch::{Batch, Taken};
 use super::decoded::{Asked, Digest, End, Said};
+use super::hole::Filling;
 use crate::access::coverage::day_of;
 use crate::access::days::{Day, Days};
 use crate::access::evidence::{EventRef, Evidence};
+use crate::access::folded::{Class, LEVEL_MAX};
 use crate::access::observation::{Basis, Observation, Origin, Record, Reject, Sink};
 use crate::access::times::Times;
 
@@ -23,17 +28,55 @@ const KEPT_MAX: usize = 1 << 15;
 /// What was said and not yet handed over, in the order of first sight.
 #[derive(Debug, Default)]
 pub(super) struct Fold {
-    kept: IndexMap<Digest, Cell, RandomState>,
-    /// Where what the current batch says is kept, by its place in the batch.
+    /// How many names stand side by side; 0 keeps every name.
+    names_max: usize,
+    /// By what was said and the text of its name or of its class.
+    kept: IndexMap<(Digest, String), Cell, RandomState>,
+    /// What was said of names of its own, for the whole log.
+    named: RapidHashMap<Digest, Names>,
+    /// Where what the current batch says of no name is kept, by its place in the batch.
     placed: Vec<Option<usize>>,
     /// What the current batch adds to.
     touched: Vec<usize>,
 }
 
-/// One thing that was said, and when.
+/// The names of which one thing was said, as far as they tell at which level they stand together.
+#[derive(Debug, Default)]
+struct Names {
+    level: u8,
+    /// Names at level 0, frames of classes above it.
+    seen: RapidHashSet<String>,
+}
+
+impl Names {
+    /// The level at which a name stands with the others; it is one of them from now on.
+    fn level_with(&mut self, name: &str, level_min: u8, names_max: usize) -> u8 {
+        loop {
+            let seen = match self.level {
+                0 => self.seen.contains(name),
+                level => self.seen.contains(Class::of(name, level).frame()),
+            };
+            if seen || self.level == LEVEL_MAX {
+                return self.level;
+            }
+            if self.seen.len() < names_max {
+                self.seen.insert(if self.level == 0 { name.to_owned() } else { Class::of(name, self.level).frame().to_owned() });
+                return self.level;
+            }
+            self.level = (self.level + 1).max(level_min);
+            let level = self.level;
+            self.seen = self.seen.drain().map(|name| Class::of(&name, level).frame().to_owned()).collect();
+        }
+    }
+}
+
+/// One thing that was said of one name or class, and when.
 #[derive(Debug)]
 struct Cell {
     said: Arc<Said>,
+    level: u8,
+    /// Above level 0, what its names have in common.
+    class: Option<Class>,
     count: u64,
     days: Days,
     /// The day that was added last.
@@ -46,9 +89,11 @@ struct Cell {
 }
 
 impl Cell {
-    fn new(said: &Arc<Said>) -> Self {
+    fn new(said: &Arc<Said>, level: u8) -> Self {
         Cell {
             said: Arc::clone(said),
+            level,
+            class: None,
             count: 0,
             days: Days::default(),
             day: Day::MIN,
@@ -59,18 +104,23 @@ impl Cell {
     }
 
     /// `None` where no record was added.
-    fn times(self) -> Option<(Arc<Said>, Times)> {
-        let Cell { said, count, days, evidence, .. } = self;
-        let (first, last) = evidence.span()?;
-        Some((said, Times { count, first, last, days, evidence }))
+    fn times(&mut self) -> Option<Times> {
+        let (first, last) = self.evidence.span()?;
+        let (days, evidence) = (std::mem::take(&mut self.days), std::mem::take(&mut self.evidence));
+        Some(Times { count: self.count, first, last, days, evidence })
     }
 }
 
 impl Fold {
+    /// An empty one; with more names than `names_max` of one thing they stand together, 0 keeps every name.
+    pub(super) fn new(names_max: usize) -> Self {
+        Fold { names_max, ..Fold::default() }
+    }
+
     /// Takes one record that is to be counted.
     pub(super) fn take(&mut self, taken: Taken<'_>, batch: &Batch, origin: Origin<'_>, sink: &mut dyn Sink) {
         let Some(time) = taken.time.filter(|_| taken.said.is_shared()) else { return push(taken.said, None, origin, sink) };
-        let place = self.place(taken);
+        let place = if taken.name.is_empty() { self.place(taken) } else { self.place_of_name(taken) };
         let Some((_, cell)) = self.kept.get_index_mut(place) else { return };
         let time = rounded(time);
         let day = day_of(time);
@@ -109,12 +159,34 @@ impl Fold {
         if let Some(Some(place)) = self.placed.get(taken.place) {
             return *place;
         }
-        let place = match self.kept.entry(taken.said.digest) {
+        let place = match self.kept.entry((taken.said.digest, String::new())) {
             Entry::Occupied(kept) => kept.index(),
-            Entry::Vacant(free) => free.insert_entry(Cell::new(taken.said)).index(),
+            Entry::Vacant(free) => free.insert_entry(Cell::new(taken.said, 0)).index(),
         };
         if let Some(placed) = self.placed.get_mut(taken.place) {
             *placed = Some(place);
+        }
+        place
+    }
+
+    fn place_of_name(&mut self, taken: Taken<'_>) -> usize {
+        let level = match self.names_max {
+            0 => 0,
+            names_max => {
+                let names = self.named.entry(taken.said.digest).or_default();
+                names.level_with(taken.name, taken.said.level_min(), names_max)
+            }
+        };
+        let class = (level > 0).then(|| Class::of(taken.name, level));
+        let text = class.as_ref().map_or(taken.name, Class::frame);
+        // What was kept at a lower level stays apart: the profile folds it.
+        let (place, cell) = match self.kept.entry((taken.said.digest, format!("{level}{text}"))) {
+            Entry::Occupied(kept) => (kept.index(), kept.into_mut()),
+            Entry::Vacant(free) => (free.index(), free.insert(Cell::new(taken.said, level))),
+        };
+        match (&mut cell.class, class) {
+            (Some(kept), Some(class)) => kept.join(&class),
+            (kept, class) => *kept = class,
         }
         place
     }
@@ -137,8 +209,17 @@ impl Fold {
 
     /// Hands everything over.
     pub(super) fn flush(&mut self, sink: &mut dyn Sink) {
-        for (said, times) in self.kept.drain(..).filter_map(|(_, cell)| cell.times()) {
-            push(&said, Some(&times), Origin { file: "", record: 0 }, sink);
+        let origin = Origin { file: "", record: 0 };
+        for ((_, text), mut cell) in self.kept.drain(..) {
+            let Some(times) = cell.times() else { continue };
+            let filling = match &cell.class {
+                Some(class) => Some(Filling::Class(class)),
+                None => text.get(1..).map(Filling::Name),
+            };
+            match filling {
+                Some(filling) => push(&cell.said.filled(filling), Some((&times, cell.level)), origin, sink),
+                None => push(&cell.said, Some((&times, 0)), origin, sink),
+            }
         }
     }
 }
@@ -155,12 +236,15 @@ fn before(batch: &Batch, one: (Timestamp, usize), other: (Timestamp, usize)) -> 
 }
 
 /// Hands over what records say; `times` is `None` for a single record, which stands at `origin`, whose time says nothing.
-fn push(said: &Said, times: Option<&Times>, origin: Origin<'_>, sink: &mut dyn Sink) {
-    let count = times.map_or(1, |times| times.count);
+fn push(said: &Said, times: Option<(&Times, u8)>, origin: Origin<'_>, sink: &mut dyn Sink) {
+    let count = times.map_or(1, |(times, _)| times.count);
     sink.record(&match (&said.end, times) {
-        (End::Observed(asked), Some(times)) => {
-            let observe = |asked| observation(said, asked, times);
-            Record::Observed { observations: asked.iter().map(observe).collect(), count }
+        (End::Observed(asked), Some((times, level))) => {
+            let observe = |(place, asked)| {
+                let folded = if said.holes.contains(&place) { level } else { 0 };
+                Observation { folded, ..observation(said, asked, times) }
+            };
+            Record::Observed { observations: asked.iter().enumerate().map(observe).collect(), count }
         }
         (End::Observed(_), None) => Record::Rejected { reject: Reject::Field, detail: "no time that could be read", origin },
         (End::Undecided { why, identity }, _) => Record::Undecided { why, identity: identity.as_ref(), count },
@@ -168,7 +252,7 @@ fn push(said: &Said, times: Option<&Times>, origin: Origin<'_>, sink: &mut dyn S
         (End::Rejected { reject, detail }, _) => Record::Rejected { reject: *reject, detail, origin },
     });
     said.facts.iter().for_each(|fact| sink.fact(fact));
-    if let (Some(sighting), Some(times)) = (&said.sighting, times) {
+    if let (Some(sighting), Some((times, _))) = (&said.sighting, times) {
         sink.sighting(sighting, times);
     }
 }

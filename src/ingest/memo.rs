@@ -6,9 +6,8 @@
 //!
 //! Invariant: what is recalled equals what decoding the record afresh would give, id and time aside.
 
-use std::collections::HashMap;
-
 use jiff::Timestamp;
+use memchr::memmem;
 use rapidhash::RapidHashMap;
 
 use super::decoded::{Decoded, Dependence, Kept, Leaf, Reads};
@@ -23,21 +22,26 @@ const SAID_BYTES: usize = 2 << 10;
 /// Sets of values that records of one signature were seen to read; records that read yet another are decoded every time.
 const READS_MAX: usize = 4;
 
+/// A shorter name stands in other text by chance, in bytes.
+const NAME_BYTES_MIN: usize = 3;
+
 /// What a record shows of itself alone.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Own<'a> {
     pub(super) id: &'a str,
     pub(super) time: Timestamp,
+    /// The name that it has of its own, where it is spelled plainly.
+    pub(super) name: Option<&'a str>,
 }
 
 /// A record of a form that can be recalled.
 pub(super) trait Signed {
     /// Writes what decides which of its values translation reads, the id and the time aside, and every value that is always read.
-    /// `None` where the record can never be recalled.
-    fn sign(&self, signature: &mut Signature) -> Option<Own<'_>>;
+    /// With `named`, its own name is left out, where it is spelled plainly. `None` where the record can never be recalled.
+    fn sign(&self, named: bool, signature: &mut Signature) -> Option<Own<'_>>;
 
-    /// Writes the values of a set.
-    fn read(&self, reads: &Reads, signature: &mut Signature);
+    /// Writes the values of a set, `name` left out where it is one.
+    fn read(&self, reads: &Reads, name: Option<&str>, signature: &mut Signature);
 }
 
 /// What translation reads of a record.
@@ -51,6 +55,18 @@ impl Signature {
             self.0.extend_from_slice(&part.len().to_le_bytes());
             self.0.extend_from_slice(part.as_bytes());
         }
+    }
+
+    /// Adds a list of resources without the name that some of them end in.
+    pub(super) fn put_without(&mut self, resources: &str, name: &str) {
+        let mut rest = resources;
+        while let Some(at) = rest.find(name) {
+            let (before, after) = (rest.get(..at).unwrap_or_default(), rest.get(at + name.len()..).unwrap_or_default());
+            let ends = before.ends_with(['/', ':']) && after.starts_with('"');
+            self.put(before, if ends { "\u{1}" } else { name });
+            rest = after;
+        }
+        self.put("", rest);
     }
 
     /// Adds an object whose members `put` adds.
@@ -102,34 +118,50 @@ impl Memo {
         decode: impl FnOnce() -> Option<(Decoded, Dependence)>,
         out: &mut dyn FnMut(Leaf<'_>),
     ) -> bool {
-        self.signature.0.clear();
-        let Some(own) = record.sign(&mut self.signature).filter(|_| !self.forgets) else {
+        if self.forgets {
             return decode().map(|(decoded, _)| Leaf::fresh(decoded, out)).is_some();
-        };
-        let signed = self.signature.0.len();
-        if let Some(kept) = find(&self.known, &mut self.signature, record) {
-            out(Leaf { id: own.id, time: Some(own.time), kept });
-            return true;
+        }
+        for named in [true, false] {
+            self.signature.0.clear();
+            let Some(own) = record.sign(named, &mut self.signature) else { break };
+            if named && !own.name.is_some_and(|name| is_apart(name, &self.signature.0)) {
+                continue;
+            }
+            if let Some(kept) = find(&self.known, &mut self.signature, record, own.name) {
+                out(Leaf { id: own.id, time: Some(own.time), name: own.name.unwrap_or(&kept.name), kept });
+                return true;
+            }
         }
         let Some((decoded, dependence)) = decode() else { return false };
-        let (id, stage, time, said) = decoded.apart();
-        let kept = Kept::new(stage, said);
-        out(Leaf { id: &id, time, kept: &kept });
-        self.signature.0.truncate(signed);
+        let (id, time, kept) = decoded.apart();
+        out(Leaf { id: &id, time, name: &kept.name, kept: &kept });
         self.keep(record, dependence, kept);
         true
     }
 
-    fn keep(&mut self, record: &impl Signed, dependence: Dependence, kept: Kept) {
+    fn keep(&mut self, record: &impl Signed, dependence: Dependence, mut kept: Kept) {
+        self.signature.0.clear();
+        let Some(mut own) = record.sign(true, &mut self.signature) else { return };
+        if own.name.is_some() {
+            let name = own.name.filter(|name| **name == kept.name && is_apart(name, &self.signature.0) && !kept.holds(name));
+            match name {
+                Some(_) => kept.name.clear(),
+                None => {
+                    own.name = None;
+                    self.signature.0.clear();
+                    record.sign(false, &mut self.signature);
+                }
+            }
+        }
+        if self.bytes > BYTES_MAX {
+            self.known = RapidHashMap::default();
+            self.bytes = 0;
+        }
         let reads = match dependence {
             Dependence::Unique => return,
             Dependence::Signed => return self.insert(Known::Said(kept)),
             Dependence::Reads(reads) => reads,
         };
-        if self.bytes > BYTES_MAX {
-            self.known = HashMap::default();
-            self.bytes = 0;
-        }
         if !self.known.contains_key(self.signature.0.as_slice()) {
             self.kinds += 1;
             self.insert(Known::Kind { number: self.kinds, reads: Vec::new() });
@@ -146,8 +178,10 @@ impl Memo {
         let number = *number;
         self.signature.0.clear();
         number_in(&mut self.signature, number, place);
-        record.read(&reads, &mut self.signature);
-        self.insert(Known::Said(kept));
+        record.read(&reads, own.name, &mut self.signature);
+        if own.name.is_none_or(|name| is_apart(name, &self.signature.0)) {
+            self.insert(Known::Said(kept));
+        }
     }
 
     fn insert(&mut self, known: Known) {
@@ -157,7 +191,12 @@ impl Memo {
 }
 
 /// What was said under the signature, or under it and the values that are read with it.
-fn find<'k>(known: &'k RapidHashMap<Box<[u8]>, Known>, signature: &mut Signature, record: &impl Signed) -> Option<&'k Kept> {
+fn find<'k>(
+    known: &'k RapidHashMap<Box<[u8]>, Known>,
+    signature: &mut Signature,
+    record: &impl Signed,
+    name: Option<&str>,
+) -> Option<&'k Kept> {
     let (number, kinds) = match known.get(signature.0.as_slice())? {
         Known::Said(kept) => return Some(kept),
         Known::Kind { number, reads } => (*number, reads),
@@ -165,14 +204,21 @@ fn find<'k>(known: &'k RapidHashMap<Box<[u8]>, Known>, signature: &mut Signature
     let signed = signature.0.len();
     for (place, reads) in kinds.iter().enumerate() {
         number_in(signature, number, place);
-        record.read(reads, signature);
-        let found = known.get(signature.0.get(signed..).unwrap_or_default());
+        record.read(reads, name, signature);
+        let values = signature.0.get(signed..).unwrap_or_default();
+        let found = known.get(values).filter(|_| name.is_none_or(|name| is_apart(name, values)));
         if let Some(Known::Said(kept)) = found {
             return Some(kept);
         }
         signature.0.truncate(signed);
     }
     None
+}
+
+/// Whether nothing else that decides what the record says holds its name: then what it says depends on the name nowhere but where the
+/// name stands.
+fn is_apart(name: &str, signature: &[u8]) -> bool {
+    name.len() >= NAME_BYTES_MIN && memmem::find(signature, name.as_bytes()).is_none()
 }
 
 /// Begins the signature of the values that are read under a kind.

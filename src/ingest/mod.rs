@@ -18,6 +18,7 @@ pub mod flow;
 mod fold;
 mod frame;
 mod held;
+mod hole;
 mod members;
 mod memo;
 mod moment;

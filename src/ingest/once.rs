@@ -63,7 +63,8 @@ impl Once {
         }
         let waiting = if taken.stage == Stage::Received { self.cluster(taken) } else { None };
         let Signatures { content, asked, counted } = taken.said.signatures;
-        let content = hash_of(&(content, taken.stage, taken.time));
+        let content = hash_of(&(content, taken.name, taken.stage, taken.time));
+        let [asked, counted] = [asked, counted].map(|signature| signature.map(|signature| hash_of(&(signature, taken.name))));
         let seen = match self.ids.entry(taken.rank) {
             Entry::Vacant(place) => {
                 let answered = matches!(taken.stage, Stage::Started | Stage::Answered);

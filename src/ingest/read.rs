@@ -54,6 +54,9 @@ pub struct Options<'a> {
     pub record_bytes_max: usize,
     /// Reading stops in a file that is larger when decompressed; in bytes.
     pub file_bytes_max: u64,
+    /// How many names of one kind (objects of a bucket, of a Kubernetes resource) stand side by side for one thing that was said; with
+    /// more they are folded, see [`crate::access::folded`]. 0 keeps every name.
+    pub names_max: usize,
     /// Every record is framed byte by byte and decoded by itself: slow, and what the fast way is judged by.
     pub plainly: bool,
 }
@@ -71,6 +74,7 @@ impl<'a> Options<'a> {
             jobs: 1,
             record_bytes_max: RECORD_BYTES_MAX,
             file_bytes_max: FILE_BYTES_MAX,
+            names_max: 0,
             plainly: false,
         }
     }
@@ -141,7 +145,7 @@ pub fn read(inputs: &[Input], options: &Options<'_>, sink: &mut dyn Sink, progre
         options,
         sink,
         once: Once::default(),
-        fold: Fold::default(),
+        fold: Fold::new(options.names_max),
         reading: Reading::default(),
         raw_bytes: 0,
         progress,

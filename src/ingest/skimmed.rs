@@ -47,6 +47,12 @@ impl<'a> Skimmed<'a> {
     }
 }
 
+/// A name of an object that stands in URLs and ARNs as it is.
+pub(super) fn plain_name(value: &str) -> Option<&str> {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._/=+:@".contains(&byte);
+    plain(value).filter(|name| name.bytes().all(is_plain))
+}
+
 /// A text without escapes, neither empty nor longer than an id.
 pub(super) fn plain(value: &str) -> Option<&str> {
     let text = value.strip_prefix('"')?.strip_suffix('"')?;

@@ -6,7 +6,7 @@ use super::named::ARN;
 use crate::ingest::decoded::Reads;
 use crate::ingest::memo::{Own, Signature, Signed};
 use crate::ingest::moment;
-use crate::ingest::skimmed::{Skimmed, plain};
+use crate::ingest::skimmed::{Skimmed, plain, plain_name};
 
 /// Members of a record that translation never reads. The id and the time are read, but by nothing else than the record's own.
 const UNREAD: [&str; 9] = [
@@ -21,12 +21,35 @@ const UNREAD: [&str; 9] = [
     "apiVersion",
 ];
 
+/// Calls about one object, by source, and the parameter that names it. None of them reads more of the name than what ARN it makes.
+const NAMED: [(&str, &[&str], &str); 2] = [
+    (
+        "\"s3.amazonaws.com\"",
+        &[
+            "\"GetObject\"",
+            "\"HeadObject\"",
+            "\"PutObject\"",
+            "\"DeleteObject\"",
+            "\"GetObjectAttributes\"",
+            "\"GetObjectTagging\"",
+            "\"PutObjectTagging\"",
+            "\"UploadPart\"",
+            "\"CreateMultipartUpload\"",
+            "\"CompleteMultipartUpload\"",
+            "\"AbortMultipartUpload\"",
+        ],
+        "key",
+    ),
+    ("\"logs.amazonaws.com\"", &["\"CreateLogStream\"", "\"PutLogEvents\""], "logStreamName"),
+];
+
 /// A record in its native form.
 pub(in crate::ingest) struct Native<'a>(pub(in crate::ingest) Skimmed<'a>);
 
 impl Signed for Native<'_> {
-    fn sign(&self, signature: &mut Signature) -> Option<Own<'_>> {
+    fn sign(&self, named: bool, signature: &mut Signature) -> Option<Own<'_>> {
         let (mut id, mut time) = (None, None);
+        let own = if named { self.name() } else { None };
         for (name, value, below) in self.0.own() {
             match name {
                 "eventID" => id = plain(value),
@@ -39,22 +62,27 @@ impl Signed for Native<'_> {
                     below.own().for_each(|(name, ..)| signature.put(name, ""));
                     signature.put("", "}");
                 }
+                "resources" => match own {
+                    Some(own) => signature.put_without(value, own),
+                    None => signature.put("resources", value),
+                },
                 // Its type is read in any case.
                 "responseElements" => signature.put(name, value.get(..1).unwrap_or_default()),
                 name if UNREAD.contains(&name) => {}
                 name => signature.put(name, value),
             }
         }
-        Some(Own { id: id?, time: time? })
+        Some(Own { id: id?, time: time?, name: own })
     }
 
-    fn read(&self, reads: &Reads, signature: &mut Signature) {
+    fn read(&self, reads: &Reads, own: Option<&str>, signature: &mut Signature) {
         for (name, value, below) in self.0.own() {
             match name {
                 "requestParameters" => {
                     for (name, value, _) in below.own() {
                         if reads.parameters.iter().any(|read| read == name) {
-                            signature.put(name, value);
+                            let is_own = own.is_some() && plain_name(value) == own;
+                            signature.put(name, if is_own { "" } else { value });
                         } else if reads.looked_at.iter().any(|read| read == name) {
                             signature.put(name, looked_at(value));
                         }
@@ -78,7 +106,16 @@ fn utc(value: &str) -> Option<Timestamp> {
     moment::utc(plain(value)?)
 }
 
-impl Native<'_> {
+impl<'a> Native<'a> {
+    /// The name of the object that the call is about. What a failure's message or an answer says may depend on it in its own way.
+    fn name(&self) -> Option<&'a str> {
+        let (source, event) = (self.0.get("eventSource")?, self.0.get("eventName")?);
+        let (.., parameter) = NAMED.iter().find(|(own, events, _)| *own == source && events.contains(&event))?;
+        let apart = !["errorMessage", "responseElements", "eventContext"].iter().any(|name| self.0.has(name));
+        let (.., parameters) = self.0.own().find(|(name, ..)| *name == "requestParameters").filter(|_| apart)?;
+        plain_name(parameters.get(parameter)?)
+    }
+
     /// Whether the name of a role's session is read by nothing: a refusal's message is compared with it, and the principal of a web
     /// identity holds its audience.
     fn is_session_unread(&self, identity: Skimmed<'_>) -> bool {
