@@ -190,7 +190,6 @@ impl Pattern {
     }
 
     /// The same, in any case of its letters.
-    ///
     /// # Errors
     /// When `text` is no glob; `key` names the setting in the message.
     pub fn ignoring_case(key: &str, text: &str) -> Result<Self, ConfigError> {
@@ -410,7 +409,7 @@ impl UncheckedConfig {
             must_hold: MustHold { accounts: self.coverage.accounts, regions: self.coverage.regions },
             last_uses: Vec::new(),
             rejected_percent_max: self.ingest.rejected_percent_max.unwrap_or(50),
-            names_max: self.ingest.names_max(),
+            names_max: self.ingest.names_max(self.generalize.exact.unwrap_or(false)),
             vpc_format: self.ingest.vpc_format.as_deref().map(VpcFormat::typed).transpose()?,
             catalog_file: self.catalog.file,
             findings: self.findings,

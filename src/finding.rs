@@ -148,6 +148,10 @@ codes! {
     DuplicateId = "duplicate-id", Warning;
     /// Profiles that hold the same logs were merged: counts are upper bounds.
     CountsUpperBound = "counts-upper-bound", Note;
+    /// Ids were forgotten while the log was read: a record that came again long after was counted again.
+    IdsForgotten = "ids-forgotten", Note;
+    /// Requests stand for more names than are kept side by side.
+    NamesFolded = "names-folded", Note;
     /// Records were rejected.
     RecordsRejected = "records-rejected", Warning;
     /// Evidence comes from calls that failed after authorization (not found, conflict, validation).

@@ -6,11 +6,11 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::access::blind::Expected;
-use crate::access::flow;
 use crate::access::object::HeldObject;
 use crate::access::observation::Undecided;
 use crate::access::profile::Profile;
 use crate::access::survey::Survey;
+use crate::access::{flow, folded};
 use crate::aggregate::{self, Aggregator, ProfileError};
 use crate::artifact::Artifact;
 use crate::catalog::{Catalog, data_events};
@@ -144,6 +144,7 @@ fn add_held(profile: &mut Profile, objects: &[HeldObject]) -> Result<Vec<Finding
 /// What only the reader of files knows: faults, requests without an answer, forged ids.
 fn note_reading(ledger: &mut crate::access::ledger::Ledger, coverage: &mut crate::access::coverage::Coverage, reading: &Reading) {
     ledger.files.clone_from(&reading.files);
+    ledger.ids_forgotten = reading.ids_forgotten;
     coverage.response_missing.clone_from(&reading.response_missing);
     coverage.duplicate_ids.clone_from(&reading.duplicate_ids);
     coverage.duplicate_id_count = reading.duplicate_id_count;
@@ -301,6 +302,20 @@ fn remarks(profile: &Profile, source: &Source<'_>, verdict: &Verdict) -> Vec<Fin
         let note = "these logs are in more than one of the profiles: their records count twice, so counts are upper bounds";
         let logs = u64::try_from(twice).unwrap_or(u64::MAX);
         remarks.push(Finding::new(Code::CountsUpperBound, "the profiles", note).counted(logs));
+    }
+    if profile.ledger.ids_forgotten > 0 {
+        let note = "so many ids were no longer remembered at the end: a record that was delivered again half a million records later was \
+                    counted again; what is granted does not change by that";
+        remarks.push(Finding::new(Code::IdsForgotten, "the log", note).counted(profile.ledger.ids_forgotten));
+    }
+    let folded = folded::count(profile);
+    if folded > 0 {
+        let note = format!(
+            "requests stand for all names below the same directories, or of the same kind: more than {} names (`ingest.names-max`) are \
+             not kept side by side; each grant says so",
+            profile.ledger.names_max
+        );
+        remarks.push(Finding::new(Code::NamesFolded, "the log", note).counted(folded));
     }
     let rejected = profile.ledger.rejected_count().saturating_sub(profile.ledger.passed_over());
     if rejected > 0 {

@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::aws::{Arn, AwsRequestKey, Resource, Segment, Text, Wildcard};
 use super::kube::{KubeRequest, KubeTarget};
 use super::observation::Basis;
-use super::profile::Seen;
+use super::profile::{Profile, Seen};
 use super::request::RequestKey;
 use super::shape::words;
 
@@ -253,6 +253,13 @@ pub fn fold(mut requests: BTreeMap<RequestKey, Seen>, names_max: usize) -> BTree
         }
     }
     requests
+}
+
+/// How many requests of a profile stand for several names.
+#[must_use]
+pub fn count(profile: &Profile) -> u64 {
+    let requests = profile.identities.values().flat_map(|part| part.requests.values());
+    u64::try_from(requests.filter(|seen| level_of(seen) > 0).count()).unwrap_or(u64::MAX)
 }
 
 fn level_of(seen: &Seen) -> u8 {

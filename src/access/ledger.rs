@@ -59,6 +59,9 @@ pub struct Ledger {
     /// With more names of one kind than these they stand together, see [`super::folded`]; 0 keeps every name.
     #[serde(default)]
     pub names_max: usize,
+    /// Ids that were forgotten while the log was read: a record that was delivered again after so long was counted again.
+    #[serde(default)]
+    pub ids_forgotten: u64,
 }
 
 /// Rejected records of one reason.
@@ -135,6 +138,7 @@ impl Ledger {
             (0, theirs) => theirs,
             (mine, theirs) => mine.min(theirs),
         };
+        self.ids_forgotten += other.ids_forgotten;
         self.observed += other.observed;
         for (why, count) in &other.undecided {
             *self.undecided.entry(why.clone()).or_default() += count;

@@ -18,10 +18,11 @@ pub struct UncheckedIngest {
 }
 
 impl UncheckedIngest {
-    /// The limit as used.
+    /// The limit as used; who wants exact names keeps them all.
     #[must_use]
-    pub fn names_max(&self) -> usize {
-        self.names_max.map_or(NAMES_MAX, |names| usize::try_from(names).unwrap_or(usize::MAX))
+    pub fn names_max(&self, exact: bool) -> usize {
+        let default = if exact { 0 } else { NAMES_MAX };
+        self.names_max.map_or(default, |names| usize::try_from(names).unwrap_or(usize::MAX))
     }
 }
 

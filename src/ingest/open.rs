@@ -6,8 +6,10 @@ use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 use std::rc::Rc;
 
+use memchr::memmem;
+
 /// Bytes read at once.
-const CHUNK_BYTES: usize = 128 << 10;
+const CHUNK_BYTES: usize = 512 << 10;
 
 /// Compressions inside each other that are undone: a gzipped file of gzipped deliveries is two.
 const LAYERS_MAX: u32 = 3;
@@ -64,8 +66,16 @@ pub(super) enum Stop {
     Unreadable(String),
 }
 
+/// A gzip file of at most this many bytes may be decompressed in one step.
+const WHOLE_BYTES_MAX: u64 = 8 << 20;
+
+/// And only into so many bytes.
+const INFLATED_BYTES_MAX: usize = 32 << 20;
+
 /// Decompressed bytes of a file.
 pub(super) struct Opened {
+    /// All of it, where it was decompressed in one step and not yet given.
+    whole: Option<Vec<u8>>,
     stream: Box<dyn BufRead>,
     raw: Raw,
     bytes: u64,
@@ -77,12 +87,15 @@ impl Opened {
     /// Opens a file and looks at its first bytes.
     pub(super) fn new(path: &Path, bytes_max: u64) -> Result<Self, (Stop, Raw)> {
         let raw = Raw::default();
+        if let Some(whole) = inflated(path, &raw) {
+            return Ok(Opened { whole: Some(whole), stream: Box::new(io::empty()), raw, bytes: 0, bytes_max, compressed: true });
+        }
         let opened = File::open(path).and_then(|file| {
             let counted = Counted { file, raw: raw.clone() };
             unpack(Box::new(BufReader::with_capacity(CHUNK_BYTES, counted)))
         });
         match opened {
-            Ok((stream, compressed)) => Ok(Opened { stream, raw, bytes: 0, bytes_max, compressed }),
+            Ok((stream, compressed)) => Ok(Opened { whole: None, stream, raw, bytes: 0, bytes_max, compressed }),
             Err(error) => Err((stop_of(&error, raw.bytes()), raw)),
         }
     }
@@ -94,6 +107,29 @@ impl Opened {
 
     /// Replaces `chunk` by the next bytes; empty at the end.
     pub(super) fn next(&mut self, chunk: &mut Vec<u8>) -> Result<(), Stop> {
+        let length = match self.whole.take() {
+            Some(whole) => {
+                *chunk = whole;
+                chunk.len()
+            }
+            None => self.streamed(chunk)?,
+        };
+        self.bytes += u64::try_from(length).unwrap_or(u64::MAX);
+        if self.bytes > self.bytes_max {
+            let limit = self.bytes_max;
+            return Err(Stop::Unreadable(format!("holds more than {limit} bytes when decompressed; split it")));
+        }
+        let expansion = self.bytes / self.raw.bytes().max(1);
+        if self.compressed && self.bytes > EXPANSION_FREE_BYTES && expansion > EXPANSION_MAX {
+            return Err(Stop::Unreadable(format!("grows {expansion} times when decompressed: no log does")));
+        }
+        Ok(())
+    }
+}
+
+impl Opened {
+    /// Replaces `chunk` by the next bytes of the stream.
+    fn streamed(&mut self, chunk: &mut Vec<u8>) -> Result<usize, Stop> {
         chunk.clear();
         let length = loop {
             match self.stream.fill_buf() {
@@ -106,17 +142,44 @@ impl Opened {
             }
         };
         self.stream.consume(length);
-        self.bytes += u64::try_from(length).unwrap_or(u64::MAX);
-        if self.bytes > self.bytes_max {
-            let limit = self.bytes_max;
-            return Err(Stop::Unreadable(format!("holds more than {limit} bytes when decompressed; split it")));
-        }
-        let expansion = self.bytes / self.raw.bytes().max(1);
-        if self.compressed && self.bytes > EXPANSION_FREE_BYTES && expansion > EXPANSION_MAX {
-            return Err(Stop::Unreadable(format!("grows {expansion} times when decompressed: no log does")));
-        }
-        Ok(())
+        Ok(length)
     }
+}
+
+/// A small gzip file of one member, decompressed in one step: twice as fast as a stream. `None` for any other file, and for one that is
+/// damaged: of that the stream gives what is there, and says what is wrong.
+fn inflated(path: &Path, raw: &Raw) -> Option<Vec<u8>> {
+    let mut file = File::open(path).ok()?;
+    let metadata = file.metadata().ok().filter(|metadata| metadata.is_file() && metadata.len() <= WHOLE_BYTES_MAX)?;
+    let mut start = [0; 3];
+    file.read_exact(&mut start).ok().filter(|()| start == GZIP)?;
+    let mut packed = start.to_vec();
+    packed.reserve_exact(usize::try_from(metadata.len()).ok()?);
+    file.take(WHOLE_BYTES_MAX).read_to_end(&mut packed).ok()?;
+    // Another member may begin here; what looks so by chance is streamed too.
+    if memmem::find(packed.get(GZIP.len()..)?, &GZIP).is_some() {
+        return None;
+    }
+    let (_, size) = packed.split_last_chunk::<4>()?;
+    let size = usize::try_from(u32::from_le_bytes(*size)).ok().filter(|size| *size <= INFLATED_BYTES_MAX)?;
+    let mut bytes = vec![0; size];
+    let length = libdeflater::Decompressor::new().gzip_decompress(&packed, &mut bytes).ok()?;
+    // Compression inside compression is undone by the stream.
+    if length != size || length == 0 || is_packed(&bytes) {
+        return None;
+    }
+    let state = &raw.0;
+    state.bytes.set(u64::try_from(packed.len()).ok()?);
+    state.hash.borrow_mut().update(&packed);
+    Some(bytes)
+}
+
+/// How a gzip file begins (RFC 1952); there is no other method than 8.
+const GZIP: [u8; 3] = [0x1f, 0x8b, 0x08];
+
+/// Whether bytes are compressed, as told by magic numbers.
+fn is_packed(bytes: &[u8]) -> bool {
+    matches!(bytes, [0x1f, 0x8b, ..] | [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..])
 }
 
 /// Undoes compression as told by magic numbers (RFC 1952, RFC 8878), never by a name.

@@ -91,6 +91,8 @@ pub struct Reading {
     pub duplicate_ids: BTreeSet<String>,
     /// How many such ids.
     pub duplicate_id_count: u64,
+    /// Ids that were forgotten before the end: a record that was delivered again after so long was counted again.
+    pub ids_forgotten: u64,
     /// All records.
     pub records: u64,
 }
@@ -137,7 +139,9 @@ struct Turn {
 /// A file that cannot be read is no failure: its fault stands in [`Reading::files`] and the others go on.
 /// `progress` is told the bytes and the records done so far.
 pub fn read(inputs: &[Input], options: &Options<'_>, sink: &mut dyn Sink, progress: &(dyn Fn(u64, u64) + Sync)) -> Reading {
-    let logs: Vec<&Input> = inputs.iter().filter(|input| input.kind == InputKind::Log).collect();
+    let mut logs: Vec<&Input> = inputs.iter().filter(|input| input.kind == InputKind::Log).collect();
+    // What can hold the same events is read in a row, whatever trail delivered it.
+    logs.sort_by_key(|input| delivered(&input.name));
     let jobs = options.jobs.clamp(1, logs.len().max(1));
     let turn = Mutex::new(Turn::default());
     let changed = Condvar::new();
@@ -161,6 +165,16 @@ pub fn read(inputs: &[Input], options: &Options<'_>, sink: &mut dyn Sink, progre
         }
     });
     consumer.finish()
+}
+
+/// Account, region and day of a file that CloudTrail delivered, by its name: `ACCOUNT_CloudTrail_REGION_YYYYMMDDTHHmmZ_..`; `None` for
+/// other files.
+/// <https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-log-file-examples.html#cloudtrail-log-filename-format>
+fn delivered(name: &str) -> Option<(&str, &str, &str)> {
+    let file = name.rsplit('/').next()?;
+    let mut parts = file.split('_');
+    let (account, "CloudTrail", region, time) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?) else { return None };
+    Some((account, region, time.get(..8)?))
 }
 
 /// A reading thread: takes inputs in order, but never far ahead of the consumer.
@@ -256,6 +270,7 @@ impl Consumer<'_> {
 
     fn finish(mut self) -> Reading {
         self.fold.flush(self.sink);
+        self.reading.ids_forgotten = self.once.forgotten();
         self.reading.response_missing = self.once.response_missing();
         let (ids, count) = self.once.duplicate_ids();
         self.reading.duplicate_ids = ids;

@@ -70,6 +70,7 @@ fn read_forms(opened: &mut Opened, options: &Options<'_>, outbox: &mut Outbox<'_
     while start.len() < SNIFF_BYTES {
         match opened.next(&mut chunk) {
             Ok(()) if chunk.is_empty() => break,
+            Ok(()) if start.is_empty() => std::mem::swap(&mut start, &mut chunk),
             Ok(()) => start.extend_from_slice(&chunk),
             Err(why) => {
                 stop = Some(why);
@@ -83,7 +84,7 @@ fn read_forms(opened: &mut Opened, options: &Options<'_>, outbox: &mut Outbox<'_
     if start.starts_with(table::MAGIC) {
         return table::read(opened, &start, stop, outbox);
     }
-    let form = form_of(&start);
+    let form = form_of(start.get(..SNIFF_BYTES).unwrap_or(&start));
     let start = without_mark(&start);
     if let Some(format) = lines::format_of(start, options.vpc_format) {
         return lines::fault(lines::read(opened, start, stop, format, options.record_bytes_max, outbox));
