@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use globset::{GlobBuilder, GlobMatcher};
 use jiff::Timestamp;
 use serde::Deserialize;
 
@@ -17,6 +16,7 @@ mod documents;
 mod ingest;
 mod kubernetes;
 mod network;
+mod pattern;
 mod sensitive;
 
 pub use class::Class;
@@ -26,6 +26,8 @@ pub use documents::{Attach, Documents, UncheckedDocuments};
 pub use ingest::{UncheckedIngest, VpcFormat};
 pub use kubernetes::{KubeVersion, Rbac, TargetServer, UncheckedKubernetes};
 pub use network::{Cni, Network, NetworkBasis};
+use pattern::Forms;
+pub use pattern::Pattern;
 
 /// What is wrong with settings.
 #[derive(Debug, thiserror::Error)]
@@ -170,63 +172,6 @@ pub struct UncheckedCoverage {
     pub accounts: BTreeSet<String>,
     /// Regions that must be in it for each account; empty for whichever are.
     pub regions: BTreeSet<String>,
-}
-
-/// A glob over identities or files, kept with its text.
-#[derive(Debug, Clone)]
-pub struct Pattern {
-    /// As written.
-    pub text: String,
-    matcher: GlobMatcher,
-}
-
-impl Pattern {
-    /// A glob in which `*` also matches `/` and `:`.
-    ///
-    /// # Errors
-    /// When `text` is no glob; `key` names the setting in the message.
-    pub fn new(key: &str, text: &str) -> Result<Self, ConfigError> {
-        Pattern::build(key, text, false)
-    }
-
-    /// The same, in any case of its letters.
-    /// # Errors
-    /// When `text` is no glob; `key` names the setting in the message.
-    pub fn ignoring_case(key: &str, text: &str) -> Result<Self, ConfigError> {
-        Pattern::build(key, text, true)
-    }
-
-    fn build(key: &str, text: &str, ignoring_case: bool) -> Result<Self, ConfigError> {
-        let glob = GlobBuilder::new(text)
-            .case_insensitive(ignoring_case)
-            .literal_separator(false)
-            .backslash_escape(true)
-            .build()
-            .map_err(|source| ConfigError::Glob { key: key.to_owned(), pattern: text.to_owned(), source })?;
-        Ok(Pattern { text: text.to_owned(), matcher: glob.compile_matcher() })
-    }
-
-    /// Whether the whole text matches.
-    #[must_use]
-    pub fn matches(&self, text: &str) -> bool {
-        self.matcher.is_match(text)
-    }
-
-    /// Whether it matches an identity by its full form, its short name, or `namespace/name`, `namespace:name`.
-    #[must_use]
-    pub fn matches_identity(&self, identity: &Identity) -> bool {
-        let in_namespace = if let Name::ServiceAccount { namespace, name } = &identity.name {
-            let forms = [
-                format!("{namespace}/{name}"),
-                format!("{namespace}:{name}"),
-                format!("system:serviceaccount:{namespace}:{name}"),
-            ];
-            forms.iter().any(|form| self.matches(form))
-        } else {
-            false
-        };
-        in_namespace || self.matches(&identity.to_string()) || self.matches(&identity.short_name())
-    }
 }
 
 /// Whom to write for.
@@ -425,7 +370,8 @@ impl Config {
     }
 
     fn class_told(&self, identity: &Identity, told: Class) -> Class {
-        let matching = |(_, patterns): &&(Class, Vec<Pattern>)| patterns.iter().any(|pattern| pattern.matches_identity(identity));
+        let forms = Forms::of(identity);
+        let matching = |(_, patterns): &&(Class, Vec<Pattern>)| patterns.iter().any(|pattern| forms.match_one(pattern));
         self.classes.iter().find(matching).map_or(told, |(class, _)| *class)
     }
 
@@ -433,7 +379,9 @@ impl Config {
     #[must_use]
     pub fn unmatched(&self, identities: &[&Identity]) -> Vec<String> {
         let patterns = self.choose.identities.iter().chain(&self.choose.exclude);
-        let patterns = patterns.filter(|pattern| !identities.iter().any(|identity| pattern.matches_identity(identity)));
+        let patterns: Vec<&Pattern> = patterns.collect();
+        let forms: Vec<Forms> = identities.iter().filter(|_| !patterns.is_empty()).map(|identity| Forms::of(identity)).collect();
+        let patterns = patterns.into_iter().filter(|pattern| !forms.iter().any(|forms| forms.match_one(pattern)));
         let account =
             |id: &String| identities.iter().any(|identity| matches!(&identity.home, Home::Account { id: own, .. } if own == id));
         let namespace = |name: &String| {
@@ -473,11 +421,15 @@ impl Config {
             | Name::Namespace(_)
             | Name::Network => {}
         }
-        if self.choose.exclude.iter().any(|pattern| pattern.matches_identity(identity)) {
+        let matched = |patterns: &[Pattern]| {
+            let forms = (!patterns.is_empty()).then(|| Forms::of(identity));
+            forms.is_some_and(|forms| patterns.iter().any(|pattern| forms.match_one(pattern)))
+        };
+        if matched(&self.choose.exclude) {
             return Some("excluded".to_owned());
         }
         if !self.choose.identities.is_empty() {
-            let asked = self.choose.identities.iter().any(|pattern| pattern.matches_identity(identity));
+            let asked = matched(&self.choose.identities);
             return (!asked).then(|| "not asked for".to_owned());
         }
         let at_home = match (&identity.home, &identity.name) {

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::access::blind::Expected;
+use crate::access::ledger::Ledger;
 use crate::access::object::HeldObject;
 use crate::access::observation::Undecided;
 use crate::access::profile::Profile;
@@ -121,13 +122,20 @@ pub fn learn(source: &Source<'_>) -> Result<Learned, PipelineError> {
     let reading = ingest::read(source.inputs, &options, &mut aggregator, source.progress);
     let mut profile = aggregator.finish()?;
     note_reading(&mut profile.ledger, &mut profile.coverage, &reading);
-    profile.ledger.names_max = names_max;
     let stored = source.stored()?;
-    for part in &stored {
-        profile.merge(part);
-    }
-    profile.fold_names();
     let basis = if stored.is_empty() { VerdictBasis::Log } else { VerdictBasis::Profile };
+    for part in stored {
+        // One profile alone is that profile: it may be large.
+        if profile == Profile::default() {
+            profile = part;
+        } else {
+            profile.merge(&part);
+        }
+    }
+    // What is stored may keep fewer names than are asked for.
+    let kept = Ledger { names_max, ..Ledger::default() };
+    profile.ledger.merge(&kept);
+    profile.fold_names();
     Ok(Learned { profile, basis, reading })
 }
 

@@ -32,9 +32,9 @@ pub(crate) struct Organization {
     accounts: Vec<String>,
     callers: Vec<Caller>,
     instances: Vec<String>,
+    /// By account: what no record shows yet, as a caller and one of its calls; the next one last.
+    unheard: Vec<Vec<(usize, usize)>>,
 }
-
-const CALLERS: usize = 200;
 
 /// An API call: event source, event name, whether it is a data event, whether it only reads.
 const CALLS: [(&str, &str, bool, bool); 24] = [
@@ -74,10 +74,11 @@ const AGENTS: [&str; 6] = [
 ];
 
 impl Organization {
-    pub(crate) fn new(draw: &mut Draw) -> Self {
+    /// An organisation of so many callers, four or more.
+    pub(crate) fn new(draw: &mut Draw, callers: usize) -> Self {
         let accounts: Vec<String> = (0..4).map(|_| format!("{:012}", 100_000_000_000 + draw.below(800_000_000_000))).collect();
         let words = ["orders", "billing", "search", "media", "etl", "auth", "report", "edge", "ledger", "catalog"];
-        let callers = (0..CALLERS)
+        let callers: Vec<Caller> = (0..callers)
             .map(|number| {
                 let team = words[number % words.len()];
                 let kind =
@@ -105,7 +106,11 @@ impl Organization {
             })
             .collect();
         let instances = (0..400).map(|_| format!("i-0{}", draw.hex(16))).collect();
-        Organization { accounts, callers, instances }
+        let mut unheard = vec![Vec::new(); accounts.len()];
+        for (number, caller) in callers.iter().enumerate().rev() {
+            unheard[caller.account].extend(caller.calls.iter().map(|call| (number, *call)));
+        }
+        Organization { accounts, callers, instances, unheard }
     }
 
     /// The account that a file of this number belongs to.
@@ -113,16 +118,27 @@ impl Organization {
         &self.accounts[usize::try_from(number).unwrap_or_default() % self.accounts.len()]
     }
 
-    /// Appends one record of an account and a day.
-    pub(crate) fn record(&self, draw: &mut Draw, account: &str, day: u64, out: &mut String) {
-        let mut caller = &self.callers[draw.tailed(CALLERS)];
-        while self.accounts[caller.account] != account {
-            caller = &self.callers[draw.tailed(CALLERS)];
+    /// Who of an account calls next, and what: everyone makes each of its calls once before the heavy tail begins.
+    fn next(&mut self, draw: &mut Draw, place: usize) -> (&Caller, usize) {
+        if let Some((caller, call)) = self.unheard[place].pop() {
+            return (&self.callers[caller], call);
         }
-        let (service, event, data, read) = CALLS[*draw.mostly_first(&caller.calls)];
+        let mut caller = &self.callers[draw.tailed(self.callers.len())];
+        while caller.account != place {
+            caller = &self.callers[draw.tailed(self.callers.len())];
+        }
+        (caller, *draw.mostly_first(&caller.calls))
+    }
+
+    /// Appends one record of an account and a day.
+    pub(crate) fn record(&mut self, draw: &mut Draw, account: &str, day: u64, out: &mut String) {
+        let place = self.accounts.iter().position(|known| known == account).unwrap_or_default();
+        let instance = self.instances[draw.tailed(self.instances.len())].clone();
+        let (caller, call) = self.next(draw, place);
+        let (service, event, data, read) = CALLS[call];
         let time = draw.time(day, false);
         out.push_str("{\"eventVersion\":\"1.09\",\"userIdentity\":");
-        self.identity(draw, caller, account, day, out);
+        identity(draw, caller, instance, account, day, out);
         let address = format!("10.{}.{}.{}", draw.below(4), draw.below(256), draw.below(256));
         let _ = write!(
             out,
@@ -146,33 +162,34 @@ impl Organization {
             if data { "Data" } else { "Management" },
         );
     }
+}
 
-    fn identity(&self, draw: &mut Draw, caller: &Caller, account: &str, day: u64, out: &mut String) {
-        let name = &caller.name;
-        if caller.kind == CallerKind::User {
-            let _ = write!(
-                out,
-                "{{\"type\":\"IAMUser\",\"principalId\":\"AIDA{name}\",\"arn\":\"arn:aws:iam::{account}:user/{name}\",\
-                 \"accountId\":\"{account}\",\"accessKeyId\":\"AKIAEXAMPLEKEY123456\",\"userName\":\"{name}\"}}"
-            );
-            return;
-        }
-        let session = match caller.kind {
-            CallerKind::Instance => self.instances[draw.tailed(self.instances.len())].clone(),
-            CallerKind::Function => format!("{name}-handler"),
-            CallerKind::Session | CallerKind::User => format!("botocore-session-{}", 1_790_000_000 + draw.below(200_000)),
-        };
+/// Appends who called.
+fn identity(draw: &mut Draw, caller: &Caller, instance: String, account: &str, day: u64, out: &mut String) {
+    let name = &caller.name;
+    if caller.kind == CallerKind::User {
         let _ = write!(
             out,
-            "{{\"type\":\"AssumedRole\",\"principalId\":\"AROA{name}:{session}\",\
-             \"arn\":\"arn:aws:sts::{account}:assumed-role/{name}/{session}\",\"accountId\":\"{account}\",\"accessKeyId\":\"ASIA{}\",\
-             \"sessionContext\":{{\"sessionIssuer\":{{\"type\":\"Role\",\"principalId\":\"AROA{name}\",\
-             \"arn\":\"arn:aws:iam::{account}:role/{name}\",\"accountId\":\"{account}\",\"userName\":\"{name}\"}},\
-             \"attributes\":{{\"creationDate\":\"{}\",\"mfaAuthenticated\":\"false\"}}}}}}",
-            draw.capitals(16),
-            draw.time(day, false),
+            "{{\"type\":\"IAMUser\",\"principalId\":\"AIDA{name}\",\"arn\":\"arn:aws:iam::{account}:user/{name}\",\
+             \"accountId\":\"{account}\",\"accessKeyId\":\"AKIAEXAMPLEKEY123456\",\"userName\":\"{name}\"}}"
         );
+        return;
     }
+    let session = match caller.kind {
+        CallerKind::Instance => instance,
+        CallerKind::Function => format!("{name}-handler"),
+        CallerKind::Session | CallerKind::User => format!("botocore-session-{}", 1_790_000_000 + draw.below(200_000)),
+    };
+    let _ = write!(
+        out,
+        "{{\"type\":\"AssumedRole\",\"principalId\":\"AROA{name}:{session}\",\
+         \"arn\":\"arn:aws:sts::{account}:assumed-role/{name}/{session}\",\"accountId\":\"{account}\",\"accessKeyId\":\"ASIA{}\",\
+         \"sessionContext\":{{\"sessionIssuer\":{{\"type\":\"Role\",\"principalId\":\"AROA{name}\",\
+         \"arn\":\"arn:aws:iam::{account}:role/{name}\",\"accountId\":\"{account}\",\"userName\":\"{name}\"}},\
+         \"attributes\":{{\"creationDate\":\"{}\",\"mfaAuthenticated\":\"false\"}}}}}}",
+        draw.capitals(16),
+        draw.time(day, false),
+    );
 }
 
 /// An error code and its message.

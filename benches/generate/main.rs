@@ -1,4 +1,4 @@
-//! A seeded generator of realistic logs, for measuring: `generate-log cloudtrail|audit --bytes N --out PATH`.
+//! A seeded generator of realistic logs, for measuring: `generate-log cloudtrail|audit --bytes N [--callers N] --out PATH`.
 //!
 //! The same seed and size give the same bytes. `cloudtrail` writes a folder of `.json.gz` files as a trail delivers them (with
 //! `--single` one file); `audit` writes one file of JSON lines as an API server does.
@@ -34,6 +34,9 @@ struct Arguments {
     /// A trail as one file, whatever its size.
     #[arg(long)]
     single: bool,
+    /// How many identities call in a trail; each makes each of its calls (about four) at least once, where the log has room for them.
+    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(4..))]
+    callers: u32,
     /// Another seed, another log.
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -63,11 +66,11 @@ fn main() -> anyhow::Result<()> {
 fn trail(arguments: &Arguments, draw: &mut Draw) -> anyhow::Result<()> {
     std::fs::create_dir_all(&arguments.out).with_context(|| format!("cannot make `{}`", arguments.out.display()))?;
     let file_bytes = if arguments.single { arguments.bytes } else { arguments.file_bytes };
-    let organization = cloudtrail::Organization::new(draw);
+    let mut organization = cloudtrail::Organization::new(draw, usize::try_from(arguments.callers)?);
     let (mut written, mut number) = (0, 0);
     let mut record = String::new();
     while written < arguments.bytes {
-        let (account, day) = (organization.account_of(number), number / 8 % 28 + 1);
+        let (account, day) = (organization.account_of(number).to_owned(), number / 8 % 28 + 1);
         let name = format!("{account}_CloudTrail_eu-west-1_202610{day:02}T0000Z_{number:06}.json.gz");
         let path = arguments.out.join(name);
         let file = File::create(&path).with_context(|| format!("cannot write `{}`", path.display()))?;
@@ -76,7 +79,7 @@ fn trail(arguments: &Arguments, draw: &mut Draw) -> anyhow::Result<()> {
         let mut bytes = 0;
         while bytes < file_bytes && written < arguments.bytes {
             record.clear();
-            organization.record(draw, account, day, &mut record);
+            organization.record(draw, &account, day, &mut record);
             if bytes > 0 {
                 gzip.write_all(b",")?;
             }

@@ -32,6 +32,9 @@ pub enum Wildcard {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 pub struct Text(Vec<Segment>);
 
+/// What does not stand for itself in a policy.
+const SPECIAL: [char; 3] = ['*', '?', '$'];
+
 impl Text {
     /// Observed text: every character stands for itself.
     #[must_use]
@@ -64,8 +67,10 @@ impl Text {
     pub fn from_policy(text: &str) -> Self {
         let mut segments = Vec::new();
         let mut rest = text;
-        while let Some(character) = rest.chars().next() {
-            if let Some((name, after)) = rest.strip_prefix("${").and_then(|inner| inner.split_once('}')) {
+        while let Some(at) = rest.find(SPECIAL) {
+            let (before, special) = rest.split_at_checked(at).unwrap_or((rest, ""));
+            segments.push(Segment::Literal(before.to_owned()));
+            if let Some((name, after)) = special.strip_prefix("${").and_then(|inner| inner.split_once('}')) {
                 segments.push(match name {
                     "*" | "?" | "$" => Segment::Literal(name.to_owned()),
                     variable => Segment::Reference(variable.to_owned()),
@@ -73,13 +78,18 @@ impl Text {
                 rest = after;
                 continue;
             }
-            segments.push(match character {
-                '*' => Segment::Wildcard(Wildcard::Any),
-                '?' => Segment::Wildcard(Wildcard::One),
-                other => Segment::Literal(other.to_string()),
+            let (special, after) = special.split_at_checked(1).unwrap_or((special, ""));
+            segments.push(match special {
+                "*" => Segment::Wildcard(Wildcard::Any),
+                "?" => Segment::Wildcard(Wildcard::One),
+                other => Segment::Literal(other.to_owned()),
             });
-            rest = rest.get(character.len_utf8()..).unwrap_or_default();
+            rest = after;
         }
+        if segments.is_empty() {
+            return Text::literal(rest);
+        }
+        segments.push(Segment::Literal(rest.to_owned()));
         Text::from_segments(segments)
     }
 
@@ -87,17 +97,19 @@ impl Text {
     #[must_use]
     pub fn to_policy(&self) -> String {
         let mut out = String::new();
+        self.write_policy(&mut out);
+        out
+    }
+
+    fn write_policy(&self, out: &mut String) {
         for segment in &self.0 {
             match segment {
                 Segment::Literal(text) => {
-                    for character in text.chars() {
-                        match character {
-                            '*' | '?' | '$' => {
-                                out.push_str("${");
-                                out.push(character);
-                                out.push('}');
-                            }
-                            other => out.push(other),
+                    for part in text.split_inclusive(SPECIAL) {
+                        let plain = part.trim_end_matches(SPECIAL);
+                        out.push_str(plain);
+                        if let Some(special) = part.get(plain.len()..).filter(|special| !special.is_empty()) {
+                            out.extend(["${", special, "}"]);
                         }
                     }
                 }
@@ -110,7 +122,6 @@ impl Text {
                 Segment::Wildcard(Wildcard::One) => out.push('?'),
             }
         }
-        out
     }
 
     /// The characters, if nothing but a literal is here; empty text is `Some("")`.
@@ -168,6 +179,9 @@ impl Arn {
     /// An ARN as a policy writes it. `None` where `text` is no ARN of six fields (a variable holding `:` included).
     #[must_use]
     pub fn from_policy(text: &str) -> Option<Arn> {
+        if !text.contains("${") {
+            return Arn::split(text, Text::from_policy);
+        }
         let mut depth = 0_usize;
         let mut colons = 0_usize;
         // A colon inside `${...}` belongs to the variable's name, not to the ARN.
@@ -189,8 +203,12 @@ impl Arn {
     /// The ARN as a policy writes it.
     #[must_use]
     pub fn to_policy(&self) -> String {
-        let fields = [&self.partition, &self.service, &self.region, &self.account, &self.resource].map(Text::to_policy);
-        format!("arn:{}", fields.join(":"))
+        let mut out = "arn".to_owned();
+        for field in [&self.partition, &self.service, &self.region, &self.account, &self.resource] {
+            out.push(':');
+            field.write_policy(&mut out);
+        }
+        out
     }
 }
 

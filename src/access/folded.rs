@@ -12,6 +12,7 @@
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
 
 use super::aws::{Arn, AwsRequestKey, Resource, Segment, Text, Wildcard};
 use super::kube::{KubeRequest, KubeTarget};
@@ -38,9 +39,9 @@ const RULES: [&str; 3] = [
 
 /// The basis of a request on folded names; `None` at level 0.
 #[must_use]
-pub fn basis(level: u8) -> Option<Basis> {
-    let rule = RULES.get(usize::from(level).checked_sub(1)?)?;
-    Some(Basis::Implied((*rule).to_owned()))
+pub fn basis(level: u8) -> Option<&'static Basis> {
+    static BASES: LazyLock<[Basis; 3]> = LazyLock::new(|| RULES.map(|rule| Basis::Implied(rule.to_owned())));
+    BASES.get(usize::from(level).checked_sub(1)?)
 }
 
 /// The level that a basis tells of; 0 for one that tells of none.

@@ -39,12 +39,18 @@ impl Tally {
         (values.present == self.times.count && !values.more && !values.values.is_empty()).then_some(&values.values)
     }
 
+    /// One of [`Tally::contexts`], the first: every key with the smallest of its values.
+    #[must_use]
+    pub fn example(&self) -> Context {
+        let first = |values: &Values| values.values.first().cloned().into_iter().collect::<Vec<String>>();
+        self.context.iter().map(|(key, values)| (key.clone(), first(values))).collect()
+    }
+
     /// Contexts of records as far as the tally remembers them: every value of every key stands in one of them, and a key that some
     /// records did not carry is absent from one. At least one context; which values stood side by side is not remembered.
     #[must_use]
     pub fn contexts(&self) -> Vec<Context> {
-        let first = |values: &Values| values.values.first().cloned().into_iter().collect::<Vec<String>>();
-        let whole: Context = self.context.iter().map(|(key, values)| (key.clone(), first(values))).collect();
+        let whole = self.example();
         let mut contexts = vec![whole.clone()];
         for (key, values) in &self.context {
             let absent = (values.present < self.times.count).then_some(None);
@@ -96,7 +102,9 @@ pub struct Values {
 impl Values {
     /// What so many records carry, all of them the same.
     pub fn of(values: impl IntoIterator<Item = String>, present: u64) -> Self {
-        Values { values: values.into_iter().collect(), more: false, present }
+        let mut all = Values { values: values.into_iter().collect(), more: false, present };
+        all.cap();
+        all
     }
 
     /// Takes in the values of another part.
@@ -104,6 +112,10 @@ impl Values {
         self.values.extend(other.values.iter().cloned());
         self.more |= other.more;
         self.present += other.present;
+        self.cap();
+    }
+
+    fn cap(&mut self) {
         while self.values.len() > VALUES_MAX {
             self.values.pop_last();
             self.more = true;

@@ -117,15 +117,22 @@ const DATES: &[&str] = &[
 /// How much of a text is a day or a time, where one stands at its beginning as a whole word.
 #[must_use]
 pub fn date_length(text: &str) -> Option<usize> {
+    // Every form begins with a year; most words do not, and names have many words.
+    if !text.bytes().take(4).all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
     let fits = |form: &str| {
         let part = text.get(..form.len())?;
         let same = |(wanted, found): (u8, u8)| if wanted == b'#' { found.is_ascii_digit() } else { wanted == found };
+        if !form.bytes().zip(part.bytes()).all(same) {
+            return None;
+        }
         let ends = text.get(form.len()..)?.chars().next().is_none_or(|next| !next.is_ascii_alphanumeric());
         let digits: String = part.chars().filter(char::is_ascii_digit).collect();
         let number = |range| digits.get(range).and_then(|text: &str| text.parse::<u32>().ok()).unwrap_or_default();
         let is_day = (1970..2100).contains(&number(0..4)) && (1..=12).contains(&number(4..6)) && (1..=31).contains(&number(6..8));
         let is_time = digits.len() < 10 || number(8..10) < 24;
-        (form.bytes().zip(part.bytes()).all(same) && ends && is_day && is_time).then_some(form.len())
+        (ends && is_day && is_time).then_some(form.len())
     };
     DATES.iter().find_map(|form| fits(form))
 }

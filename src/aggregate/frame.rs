@@ -15,7 +15,7 @@ use crate::access::days::Days;
 use crate::access::evidence::Evidence;
 use crate::access::identity::Identity;
 use crate::access::observation::{Basis, Outcome};
-use crate::access::profile::{Tally, Values};
+use crate::access::profile::{Profile, Tally, Values};
 use crate::access::request::RequestKey;
 use crate::access::times::Times;
 
@@ -40,57 +40,81 @@ fn json(value: &impl Serialize) -> String {
     serde_json::to_string(value).unwrap_or_default()
 }
 
-/// A frame of rows; the counts and evidence of a row stand at its first word, its later words add only days.
-pub(super) fn from_rows(rows: &[Row]) -> Result<DataFrame, ProfileError> {
-    let mut keys: [Vec<String>; 3] = Default::default();
-    let (mut word, mut days, mut count) = (Vec::new(), Vec::new(), Vec::new());
-    let (mut first, mut last) = (Vec::new(), Vec::new());
-    let mut details: [Vec<String>; 4] = Default::default();
-    for row in rows {
-        for (index, (number, bits)) in row.tally.times.days.words().enumerate() {
-            let spelled = [row.identity.to_string(), json(&row.request), json(&row.outcome)];
-            for (column, text) in keys.iter_mut().zip(spelled) {
-                column.push(text);
+/// A frame of a profile; the counts and evidence of a row stand at its first word, its later words add only days.
+pub(super) fn of(profile: &Profile) -> Result<DataFrame, ProfileError> {
+    let mut columns = Columns::default();
+    for (identity, part) in &profile.identities {
+        let identity = identity.to_string();
+        for (request, seen) in &part.requests {
+            let request = json(request);
+            for (outcome, tally) in &seen.outcomes {
+                columns.push([&identity, &request, &json(outcome)], tally, &seen.bases);
             }
-            word.push(number);
-            days.push(bits);
-            count.push(if index == 0 { row.tally.times.count } else { 0 });
-            first.push(row.tally.times.first.as_microsecond());
-            last.push(row.tally.times.last.as_microsecond());
+        }
+    }
+    columns.into_frame()
+}
+
+/// The columns of a frame while it is filled.
+#[derive(Default)]
+struct Columns {
+    keys: [Vec<String>; 3],
+    word: Vec<i32>,
+    days: Vec<u64>,
+    count: Vec<u64>,
+    first: Vec<i64>,
+    last: Vec<i64>,
+    details: [Vec<String>; 4],
+}
+
+impl Columns {
+    fn push(&mut self, keys: [&str; 3], tally: &Tally, bases: &BTreeSet<Basis>) {
+        let Tally { times, context, issued_to } = tally;
+        for (index, (number, bits)) in times.days.words().enumerate() {
+            for (column, text) in self.keys.iter_mut().zip(keys) {
+                column.push(text.to_owned());
+            }
+            self.word.push(number);
+            self.days.push(bits);
+            self.count.push(if index == 0 { times.count } else { 0 });
+            self.first.push(times.first.as_microsecond());
+            self.last.push(times.last.as_microsecond());
             let spelled = match index {
-                0 => [json(&row.tally.times.evidence), json(&row.bases), json(&row.tally.context), json(&row.tally.issued_to)],
+                0 => [json(&times.evidence), json(bases), json(context), json(issued_to)],
                 _ => [json(&Evidence::default()), "[]".to_owned(), "{}".to_owned(), json(&Values::default())],
             };
-            for (column, text) in details.iter_mut().zip(spelled) {
+            for (column, text) in self.details.iter_mut().zip(spelled) {
                 column.push(text);
             }
         }
     }
-    let height = word.len();
-    let [identity, request, outcome] = keys;
-    let [evidence, bases, context, issued_to] = details;
-    let columns = vec![
-        Column::new("identity".into(), identity),
-        Column::new("request".into(), request),
-        Column::new("outcome".into(), outcome),
-        Column::new("word".into(), word),
-        Column::new("days".into(), days),
-        Column::new("count".into(), count),
-        Column::new("first".into(), first),
-        Column::new("last".into(), last),
-        Column::new("evidence".into(), evidence),
-        Column::new("bases".into(), bases),
-        Column::new("context".into(), context),
-        Column::new("issued_to".into(), issued_to),
-    ];
-    DataFrame::new(height, columns).map_err(frame_error(""))
+
+    fn into_frame(self) -> Result<DataFrame, ProfileError> {
+        let height = self.word.len();
+        let [identity, request, outcome] = self.keys;
+        let [evidence, bases, context, issued_to] = self.details;
+        let columns = vec![
+            Column::new("identity".into(), identity),
+            Column::new("request".into(), request),
+            Column::new("outcome".into(), outcome),
+            Column::new("word".into(), self.word),
+            Column::new("days".into(), self.days),
+            Column::new("count".into(), self.count),
+            Column::new("first".into(), self.first),
+            Column::new("last".into(), self.last),
+            Column::new("evidence".into(), evidence),
+            Column::new("bases".into(), bases),
+            Column::new("context".into(), context),
+            Column::new("issued_to".into(), issued_to),
+        ];
+        DataFrame::new(height, columns).map_err(frame_error(""))
+    }
 }
 
-/// Merges frames: one row for each key, counts added, times and days united, details collected into lists.
-pub(super) fn group(chunks: Vec<DataFrame>) -> Result<DataFrame, ProfileError> {
-    let chunks: Vec<LazyFrame> = chunks.into_iter().map(IntoLazy::lazy).collect();
-    let whole = concat(chunks, UnionArgs::default()).map_err(frame_error(""))?;
-    whole
+/// One row for each key, in order: counts added, times and days united, details collected into lists.
+pub(super) fn group(frame: DataFrame) -> Result<DataFrame, ProfileError> {
+    frame
+        .lazy()
         .group_by(KEYS.map(col))
         .agg([
             col("days").bitwise_or(),
@@ -126,6 +150,7 @@ pub(super) fn to_rows(file: &str, frame: &DataFrame) -> Result<Vec<Row>, Profile
     let (evidence, bases, context) = (list("evidence")?, list("bases")?, list("context")?);
     let issued_to = list("issued_to")?;
     let mut rows = Vec::with_capacity(frame.height());
+    let mut before: Option<(&str, Identity)> = None;
     for index in 0..frame.height() {
         let time = |column: &Int64Chunked, name: &str| {
             let micros = column.get(index).ok_or_else(|| damaged(name, "is null"))?;
@@ -152,9 +177,15 @@ pub(super) fn to_rows(file: &str, frame: &DataFrame) -> Result<Vec<Row>, Profile
         for part in parts::<Values>(file, "issued_to", &issued_to, index)? {
             tally.issued_to.merge(&part);
         }
-        let identity = identity.get(index).and_then(Identity::parse).ok_or_else(|| damaged("identity", "is no identity"))?;
+        // Rows are in order: most stand behind another one of the same identity.
+        let text = identity.get(index).unwrap_or_default();
+        let bearer = match before.take().filter(|(before, _)| *before == text) {
+            Some((_, bearer)) => bearer,
+            None => Identity::parse(text).ok_or_else(|| damaged("identity", "is no identity"))?,
+        };
+        before = Some((text, bearer.clone()));
         rows.push(Row {
-            identity,
+            identity: bearer,
             request: parse(file, "request", request.get(index).unwrap_or_default())?,
             outcome: parse(file, "outcome", outcome.get(index).unwrap_or_default())?,
             tally,

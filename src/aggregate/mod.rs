@@ -1,6 +1,6 @@
-//! Aggregate: observations -> profile. Counts in a table, groups with polars, stores as Parquet.
+//! Aggregate: observations -> profile. Counts in a table; a profile that is stored is grouped with polars and written as Parquet.
 //!
-//! observation --intern--> table --flush--> frame --group_by--> profile
+//! observation --intern--> table --> profile; profile --spell--> frame --group_by--> Parquet
 
 mod error;
 mod frame;

@@ -7,9 +7,9 @@ use std::path::Path;
 use polars::prelude::*;
 
 use super::ProfileError;
-use super::frame::{self, Row, frame_error, parse};
+use super::frame::{self, frame_error, parse};
 use super::seal;
-use super::table::from_grouped;
+use super::table::from_rows;
 use crate::access::identity::Identity;
 use crate::access::profile::Profile;
 
@@ -27,20 +27,6 @@ const LEDGER_KEY: &str = "tightfit.ledger";
 /// # Errors
 /// When the target cannot be written.
 pub fn write(profile: &Profile, file: &str, mut target: impl Write) -> Result<(), ProfileError> {
-    let mut rows = Vec::new();
-    for (identity, part) in &profile.identities {
-        for (request, seen) in &part.requests {
-            for (outcome, tally) in &seen.outcomes {
-                rows.push(Row {
-                    identity: identity.clone(),
-                    request: request.clone(),
-                    outcome: *outcome,
-                    tally: tally.clone(),
-                    bases: seen.bases.clone(),
-                });
-            }
-        }
-    }
     let groups: BTreeMap<&Identity, &BTreeSet<String>> = profile
         .identities
         .iter()
@@ -61,7 +47,7 @@ pub fn write(profile: &Profile, file: &str, mut target: impl Write) -> Result<()
         (COVERAGE_KEY.to_owned(), json(COVERAGE_KEY, serde_json::to_string(&profile.coverage))?.unwrap_or_default()),
         (LEDGER_KEY.to_owned(), json(LEDGER_KEY, serde_json::to_string(&profile.ledger))?.unwrap_or_default()),
     ]);
-    let mut frame = frame::group(vec![frame::from_rows(&rows)?])?;
+    let mut frame = frame::group(frame::of(profile)?)?;
     let mut bytes = Vec::new();
     ParquetWriter::new(&mut bytes).with_key_value_metadata(Some(metadata)).finish(&mut frame).map_err(frame_error(file))?;
     let sealed = seal::close(bytes).ok_or_else(|| ProfileError::Foreign { file: file.to_owned() })?;
@@ -99,7 +85,7 @@ pub fn read(file: &str, path: &Path) -> Result<Profile, ProfileError> {
     let coverage = parse(file, COVERAGE_KEY, text(COVERAGE_KEY)?)?;
     let ledger = parse(file, LEDGER_KEY, text(LEDGER_KEY)?)?;
     let frame = reader.finish().map_err(frame_error(file))?;
-    let mut profile = Profile { identities: from_grouped(frame::to_rows(file, &frame)?), inventory, coverage, ledger };
+    let mut profile = Profile { identities: from_rows(frame::to_rows(file, &frame)?), inventory, coverage, ledger };
     for (identity, groups) in groups {
         profile.identities.entry(identity).or_default().groups = groups;
     }

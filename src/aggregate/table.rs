@@ -1,25 +1,24 @@
-//! The counting table: one row for each identity, request and outcome seen, kept in place while reading.
+//! The counting table: one row for each identity, request and outcome seen, kept in place while reading. It becomes the profile as it
+//! is: nothing is spelled before a profile is stored.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, btree_map};
 
 use indexmap::map::Entry;
 use indexmap::{IndexMap, IndexSet};
+use jiff::Timestamp;
 
 use super::ProfileError;
-use super::frame::{self, Row};
+use super::frame::Row;
 use crate::access::coverage::Sighting;
 use crate::access::folded;
 use crate::access::identity::Identity;
 use crate::access::inventory::Fact;
 use crate::access::kube::REASON_KEY;
 use crate::access::observation::{Basis, Observation, Outcome, Record, Sink};
-use crate::access::profile::{IdentityProfile, Profile, Seen, Tally, Values};
+use crate::access::profile::{IdentityProfile, Profile, Tally, Values};
 use crate::access::request::RequestKey;
 use crate::access::survey::Survey;
 use crate::access::times::Times;
-
-/// Rows after which the table is handed to polars and emptied, so that memory follows the number of distinct requests.
-const TABLE_ROWS_MAX: usize = 1 << 18;
 
 /// How many Kubernetes groups are kept per identity.
 const GROUPS_MAX: usize = 64;
@@ -35,8 +34,6 @@ pub struct Aggregator {
     groups: BTreeMap<Identity, BTreeSet<String>>,
     requests: IndexSet<RequestKey>,
     table: IndexMap<(usize, usize, Outcome), Cell>,
-    chunks: Vec<polars::prelude::DataFrame>,
-    failed: Option<ProfileError>,
 }
 
 #[derive(Debug, Clone)]
@@ -62,87 +59,89 @@ impl Aggregator {
             }
         }
         let request = self.requests.insert_full(observation.request.key()).0;
-        let count = observation.times.count;
-        let mut tally = Tally::of(observation.times.clone());
-        for (key, values) in observation.request.context().into_iter().flatten() {
-            tally.context.insert(key.clone(), Values::of(values.iter().cloned(), count));
-        }
-        if !observation.allowed_by.is_empty() {
-            tally.context.insert(REASON_KEY.to_owned(), Values::of([observation.allowed_by.to_owned()], count));
-        }
-        if !observation.issued_to.is_empty() {
-            tally.issued_to = Values::of([observation.issued_to.to_owned()], count);
-        }
-        let mut bases = BTreeSet::from_iter(folded::basis(observation.folded));
-        if bases.is_empty() || *observation.basis != Basis::Stated {
-            bases.insert(observation.basis.clone());
-        }
         match self.table.entry((identity, request, observation.outcome)) {
-            Entry::Vacant(place) => drop(place.insert(Cell { tally, bases })),
+            Entry::Vacant(place) => {
+                let bases = bases(observation).cloned().collect();
+                place.insert(Cell { tally: tally(observation), bases });
+            }
             Entry::Occupied(mut kept) => {
                 let cell = kept.get_mut();
-                cell.tally.merge(&tally);
-                cell.bases.extend(bases);
+                cell.tally.merge(&tally(observation));
+                for basis in bases(observation) {
+                    if !cell.bases.contains(basis) {
+                        cell.bases.insert(basis.clone());
+                    }
+                }
             }
-        }
-        if self.table.len() >= TABLE_ROWS_MAX {
-            self.flush();
-        }
-    }
-
-    /// Hands the table to polars.
-    fn flush(&mut self) {
-        let mut rows = Vec::with_capacity(self.table.len());
-        for ((identity, request, outcome), cell) in self.table.drain(..) {
-            let (Some(identity), Some(request)) = (self.identities.get_index(identity), self.requests.get_index(request)) else {
-                continue;
-            };
-            rows.push(Row {
-                identity: identity.clone(),
-                request: request.clone(),
-                outcome,
-                tally: cell.tally,
-                bases: cell.bases,
-            });
-        }
-        self.requests.clear();
-        self.identities.clear();
-        match frame::from_rows(&rows) {
-            Ok(chunk) => self.chunks.push(chunk),
-            Err(error) => self.failed = Some(error),
         }
     }
 
     /// The profile of everything that was pushed in.
     ///
     /// # Errors
-    /// When the frame engine fails.
-    pub fn finish(mut self) -> Result<Profile, ProfileError> {
-        self.flush();
-        if let Some(error) = self.failed {
-            return Err(error);
+    /// None today: a table is always a profile.
+    pub fn finish(self) -> Result<Profile, ProfileError> {
+        let mut parts: Vec<IdentityProfile> = self.identities.iter().map(|_| IdentityProfile::default()).collect();
+        for ((identity, request, outcome), mut cell) in self.table {
+            for time in [&mut cell.tally.times.first, &mut cell.tally.times.last] {
+                *time = stored(*time);
+            }
+            let (Some(part), Some(request)) = (parts.get_mut(identity), self.requests.get_index(request)) else { continue };
+            let seen = match part.requests.get_mut(request) {
+                Some(seen) => seen,
+                None => part.requests.entry(request.clone()).or_default(),
+            };
+            seen.outcomes.insert(outcome, cell.tally);
+            seen.bases.extend(cell.bases);
         }
-        let frame = frame::group(self.chunks)?;
-        let mut profile = Profile {
-            identities: from_grouped(frame::to_rows("", &frame)?),
-            inventory: self.survey.inventory,
-            coverage: self.survey.coverage,
-            ledger: self.survey.ledger,
-        };
+        let mut identities: BTreeMap<Identity, IdentityProfile> = self.identities.into_iter().zip(parts).collect();
         for (identity, groups) in self.groups {
-            profile.identities.entry(identity).or_default().groups = groups;
+            identities.entry(identity).or_default().groups = groups;
         }
-        Ok(profile)
+        let Survey { inventory, coverage, ledger } = self.survey;
+        Ok(Profile { identities, inventory, coverage, ledger })
     }
 }
 
-/// Rows of distinct (identity, request, outcome) as profiles of identities.
-pub(super) fn from_grouped(rows: Vec<Row>) -> BTreeMap<Identity, IdentityProfile> {
+/// A time as a stored profile keeps it, in microseconds: what is read back is equal.
+fn stored(time: Timestamp) -> Timestamp {
+    Timestamp::from_microsecond(time.as_microsecond()).unwrap_or(time)
+}
+
+/// How the request follows from its records: what stands for several names is stated by none of them.
+fn bases<'a>(observation: &Observation<'a>) -> impl Iterator<Item = &'a Basis> + use<'a> {
+    let folded = folded::basis(observation.folded);
+    let own = (folded.is_none() || *observation.basis != Basis::Stated).then_some(observation.basis);
+    folded.into_iter().chain(own)
+}
+
+/// What one observation adds to its row.
+fn tally(observation: &Observation<'_>) -> Tally {
+    let count = observation.times.count;
+    let mut tally = Tally::of(observation.times.clone());
+    for (key, values) in observation.request.context().into_iter().flatten() {
+        tally.context.insert(key.clone(), Values::of(values.iter().cloned(), count));
+    }
+    if !observation.allowed_by.is_empty() {
+        tally.context.insert(REASON_KEY.to_owned(), Values::of([observation.allowed_by.to_owned()], count));
+    }
+    if !observation.issued_to.is_empty() {
+        tally.issued_to = Values::of([observation.issued_to.to_owned()], count);
+    }
+    tally
+}
+
+/// Rows, of which several may stand for one identity, request and outcome, as profiles of identities.
+pub(super) fn from_rows(rows: Vec<Row>) -> BTreeMap<Identity, IdentityProfile> {
     let mut identities: BTreeMap<Identity, IdentityProfile> = BTreeMap::new();
     for row in rows {
         let requests = &mut identities.entry(row.identity).or_default().requests;
-        let part = Seen { outcomes: BTreeMap::from([(row.outcome, row.tally)]), bases: row.bases };
-        requests.entry(row.request).or_default().merge(&part);
+        let seen = requests.entry(row.request).or_default();
+        match seen.outcomes.entry(row.outcome) {
+            btree_map::Entry::Vacant(place) => drop(place.insert(row.tally)),
+            btree_map::Entry::Occupied(mut kept) => kept.get_mut().merge(&row.tally),
+        }
+        seen.bases.extend(row.bases);
     }
     identities
 }
@@ -168,8 +167,6 @@ impl Sink for Aggregator {
 
 #[cfg(test)]
 mod tests {
-    use jiff::Timestamp;
-
     use super::*;
     use crate::access::evidence::EventRef;
     use crate::access::kube::{KubeRequest, KubeTarget};

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use serde::Serialize;
 
 use super::RenderError;
@@ -15,24 +16,32 @@ use crate::artifact::Artifact;
 const SCHEMA_VERSION: u32 = 1;
 
 #[derive(Serialize)]
-struct EvidenceFile {
+struct EvidenceFile<'a> {
     schema: u32,
-    identities: BTreeMap<String, Vec<RequestEvidence>>,
+    identities: BTreeMap<String, Vec<RequestEvidence<'a>>>,
 }
 
 #[derive(Serialize)]
-struct RequestEvidence {
+struct RequestEvidence<'a> {
     request: String,
-    outcomes: BTreeMap<Outcome, OutcomeEvidence>,
+    outcomes: BTreeMap<Outcome, OutcomeEvidence<'a>>,
 }
 
 #[derive(Serialize)]
-struct OutcomeEvidence {
+struct OutcomeEvidence<'a> {
     count: u64,
-    first: String,
-    last: String,
+    first: Timestamp,
+    last: Timestamp,
     days: u32,
-    events: Vec<EventRef>,
+    events: Vec<Event<'a>>,
+}
+
+#[derive(Serialize)]
+struct Event<'a> {
+    time: Timestamp,
+    id: String,
+    file: &'a str,
+    record: u64,
 }
 
 /// `evidence.json`: by identity and request.
@@ -40,19 +49,17 @@ struct OutcomeEvidence {
 /// # Errors
 /// When it cannot be spelled.
 pub fn artifact(profile: &Profile, detail: Detail) -> Result<Artifact, RenderError> {
-    let mut identities: BTreeMap<String, Vec<RequestEvidence>> = BTreeMap::new();
-    // A client can choose the id of an audit event.
-    let shown = |event: &EventRef| EventRef { id: detail.show(&event.id), ..event.clone() };
+    let mut identities: BTreeMap<String, Vec<RequestEvidence<'_>>> = BTreeMap::new();
     for (identity, part) in &profile.identities {
         let requests = identities.entry(detail.show(&identity.to_string())).or_default();
         for (key, seen) in &part.requests {
             let outcomes = seen.outcomes.iter().map(|(outcome, tally)| {
                 let evidence = OutcomeEvidence {
                     count: tally.times.count,
-                    first: tally.times.first.to_string(),
-                    last: tally.times.last.to_string(),
+                    first: tally.times.first,
+                    last: tally.times.last,
                     days: tally.times.days.count(),
-                    events: tally.times.evidence.events().into_iter().map(shown).collect(),
+                    events: tally.times.evidence.events().into_iter().map(|event| shown(event, detail)).collect(),
                 };
                 (*outcome, evidence)
             });
@@ -60,4 +67,9 @@ pub fn artifact(profile: &Profile, detail: Detail) -> Result<Artifact, RenderErr
         }
     }
     super::json("evidence.json", &EvidenceFile { schema: SCHEMA_VERSION, identities })
+}
+
+/// A client can choose the id of an audit event.
+fn shown(event: &EventRef, detail: Detail) -> Event<'_> {
+    Event { time: event.time, id: detail.show(&event.id), file: &event.file, record: event.record }
 }

@@ -45,32 +45,61 @@ const KEY_COLUMNS_MAX: usize = 64;
 
 /// A value as an HCL expression, laid out as `terraform fmt` does; `depth` is the attribute's own indentation.
 pub(super) fn value(json: &Value, depth: usize) -> String {
-    let inner = "  ".repeat(depth + 1);
-    let outer = "  ".repeat(depth);
+    let mut out = String::new();
+    write_value(&mut out, json, depth);
+    out
+}
+
+fn write_value(out: &mut String, json: &Value, depth: usize) {
     match json {
-        Value::Null => "null".to_owned(),
-        Value::Bool(bool) => bool.to_string(),
-        Value::Number(number) => number.to_string(),
-        Value::String(string) => text(string),
-        Value::Array(all) if all.is_empty() => "[]".to_owned(),
-        Value::Object(all) if all.is_empty() => "{}".to_owned(),
+        Value::Null => out.push_str("null"),
+        Value::Bool(bool) => out.push_str(if *bool { "true" } else { "false" }),
+        Value::Number(number) => out.push_str(&number.to_string()),
+        Value::String(string) => out.push_str(&text(string)),
+        Value::Array(all) if all.is_empty() => out.push_str("[]"),
+        Value::Object(all) if all.is_empty() => out.push_str("{}"),
         Value::Array(all) => {
-            let lines: Vec<String> = all.iter().map(|one| format!("{inner}{},\n", value(one, depth + 1))).collect();
-            format!("[\n{}{outer}]", lines.concat())
+            out.push_str("[\n");
+            for one in all {
+                indent(out, depth + 1);
+                write_value(out, one, depth + 1);
+                out.push_str(",\n");
+            }
+            indent(out, depth);
+            out.push(']');
         }
         Value::Object(all) => {
-            let rows: Vec<(String, String)> = all.iter().map(|(key, one)| (key_text(key), value(one, depth + 1))).collect();
+            let rows: Vec<(String, &Value)> = all.iter().map(|(key, one)| (key_text(key), one)).collect();
+            out.push_str("{\n");
             // Neighbours on one line each have their `=` in one column.
-            let mut lines = String::new();
-            for run in rows.chunk_by(|(_, one), (_, next)| !one.contains('\n') && !next.contains('\n')) {
+            for run in rows.chunk_by(|(_, one), (_, next)| !has_lines(one) && !has_lines(next)) {
                 let longest = run.iter().map(|(key, _)| key.chars().count()).max().unwrap_or_default();
                 for (key, one) in run {
-                    let padding = " ".repeat(longest.min(KEY_COLUMNS_MAX).saturating_sub(key.chars().count()));
-                    lines.push_str(&format!("{inner}{key}{padding} = {one}\n"));
+                    indent(out, depth + 1);
+                    out.push_str(key);
+                    let padding = longest.min(KEY_COLUMNS_MAX).saturating_sub(key.chars().count());
+                    out.extend(std::iter::repeat_n(' ', padding));
+                    out.push_str(" = ");
+                    write_value(out, one, depth + 1);
+                    out.push('\n');
                 }
             }
-            format!("{{\n{lines}{outer}}}")
+            indent(out, depth);
+            out.push('}');
         }
+    }
+}
+
+fn indent(out: &mut String, depth: usize) {
+    out.extend(std::iter::repeat_n("  ", depth));
+}
+
+/// Whether a value is laid out on several lines; a text never is.
+fn has_lines(json: &Value) -> bool {
+    match json {
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
+        Value::Array(all) => !all.is_empty(),
+        Value::Object(all) => !all.is_empty(),
     }
 }
 

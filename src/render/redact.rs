@@ -29,7 +29,7 @@ impl Detail {
     pub fn show(self, text: &str) -> String {
         match self {
             Detail::Full => text.to_owned(),
-            Detail::Redacted => redact(text),
+            Detail::Redacted => redact(text).unwrap_or_else(|| text.to_owned()),
         }
     }
 
@@ -37,15 +37,21 @@ impl Detail {
     #[must_use]
     pub fn show_json(self, value: Value) -> Value {
         match value {
-            Value::String(text) => Value::String(self.show(&text)),
+            Value::String(text) if self == Detail::Redacted => Value::String(redact(&text).unwrap_or(text)),
             Value::Array(values) => Value::Array(values.into_iter().map(|value| self.show_json(value)).collect()),
             Value::Object(fields) => Value::Object(fields.into_iter().map(|(key, value)| (key, self.show_json(value))).collect()),
-            other @ (Value::Null | Value::Bool(_) | Value::Number(_)) => other,
+            other @ (Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_)) => other,
         }
     }
 }
 
-fn redact(text: &str) -> String {
+/// The text with what must not be shown cut; `None` where it holds nothing of that kind, as most texts do.
+fn redact(text: &str) -> Option<String> {
+    let named = text.contains('@') || text.contains(":s3:::") || text.contains(":accesspoint/");
+    (named || text.split(' ').any(|word| address(word).is_some())).then(|| cut(text))
+}
+
+fn cut(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for (index, word) in text.split(' ').enumerate() {
         if index > 0 {
@@ -89,6 +95,13 @@ fn redact_word(word: &str) -> String {
 
 /// The address that a word is, but for what stands around it.
 fn address(word: &str) -> Option<IpAddr> {
+    // Three dots or two colons are the least that an address has.
+    let (dots, colons) = word
+        .bytes()
+        .fold((0_usize, 0_usize), |(dots, colons), byte| (dots + usize::from(byte == b'.'), colons + usize::from(byte == b':')));
+    if dots < 3 && colons < 2 {
+        return None;
+    }
     let four = word.trim_matches(|character: char| !character.is_ascii_digit());
     let six = word.trim_matches(|character: char| !character.is_ascii_hexdigit() && character != ':');
     four.parse::<std::net::Ipv4Addr>().map(IpAddr::V4).or_else(|_| six.parse::<std::net::Ipv6Addr>().map(IpAddr::V6)).ok()

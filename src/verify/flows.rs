@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use indexmap::IndexMap;
 
 use super::Replay;
-use crate::access::evidence::{EventRef, Evidence};
+use crate::access::evidence::Evidence;
 use crate::access::flow::{Flow, Passage, Passages, resolve};
 use crate::access::identity::{Home, Identity};
 use crate::access::inventory::Inventory;
@@ -24,11 +24,11 @@ pub(super) struct Flows {
 }
 
 impl Flows {
-    pub(super) fn insert(&mut self, identity: &Identity, flow: &Flow, outcome: Outcome, count: u64, events: &[&EventRef]) {
+    pub(super) fn insert(&mut self, identity: &Identity, flow: &Flow, outcome: Outcome, count: u64, seen: &Evidence) {
         let outcomes = self.seen.entry((identity.clone(), flow.clone())).or_default();
         let (counted, evidence) = outcomes.entry(outcome).or_default();
         *counted = counted.saturating_add(count);
-        events.iter().for_each(|event| evidence.insert(event));
+        evidence.merge(seen);
     }
 
     /// How many records wait.
@@ -54,20 +54,20 @@ impl Replay<'_> {
                 self.undecided = self.undecided.saturating_add(count);
                 continue;
             };
-            for flow in resolved.iter().flat_map(|flow| flow.where_told(&self.config.network.api_server)) {
+            for flow in resolved.iter().flat_map(|flow| flow.where_told(&self.around.config.network.api_server)) {
                 let key = (identity.clone(), flow.clone());
                 match outcomes.get(&Outcome::Unknown).filter(|_| outcomes.len() == 1) {
                     Some((count, _)) => *silent.entry(key).or_default() += count,
                     None => drop(answered.insert(key)),
                 }
-                let concerned = match self.policies.policies.get(&identity).map(|policy| &policy.documents) {
+                let concerned = match self.around.policies.policies.get(&identity).map(|policy| &policy.documents) {
                     Some(Documents::Network(policies)) => network::concerns(policies, &flow),
                     Some(Documents::Iam(_) | Documents::Rbac(_) | Documents::PodSecurity(_)) | None => true,
                 };
                 let request = Request::Flow(Box::new(flow));
                 for (outcome, (count, evidence)) in &outcomes {
                     if concerned || *outcome != Outcome::Refused {
-                        self.judge(&identity, &[], &request, *outcome, *count, &evidence.events());
+                        self.judge(&identity, &[], &request, *outcome, (*count, evidence));
                     }
                 }
             }

@@ -2,6 +2,7 @@
 //!
 //! Invariant: it reads documents, grants and observations only; it shares nothing with what wrote them.
 
+mod asker;
 mod flows;
 mod necessity;
 mod replay;

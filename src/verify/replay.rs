@@ -1,15 +1,17 @@
 //! The replay: every observation is asked again, of the documents instead of the platform.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use indexmap::{IndexMap, IndexSet};
+use rapidhash::fast::RandomState;
 
+use super::asker::{Asker, Judged};
 use super::flows::Flows;
-use super::necessity;
+use super::necessity::{self, Used};
 use crate::access::aws::{Context, Resource};
 use crate::access::coverage::Sighting;
-use crate::access::evidence::{EventRef, Evidence};
+use crate::access::evidence::Evidence;
 use crate::access::identity::{Identity, Name};
 use crate::access::inventory::Fact;
 use crate::access::kube::KubeRequest;
@@ -33,46 +35,28 @@ const MASTERS: &str = "system:masters";
 
 static NO_CONTEXT: Context = Context::new();
 
-/// The answer where none was asked for: every record of the request said nothing about authorization.
-static NOTHING_ALLOWS: Decision = Decision::DENY;
-
 /// Judges a policy set while a log is read a second time.
 #[derive(Debug)]
 pub struct Replay<'a> {
+    pub(super) around: Around<'a>,
+    /// In the order of first sight.
+    askers: IndexMap<Identity, Asker<'a>, RandomState>,
+    groups: IndexSet<Vec<String>, RandomState>,
+    /// Flows as their records name them: whose ends they are is known when everything was read.
+    pub(super) flows: Flows,
+    pub(super) undecided: u64,
+}
+
+/// What every request is judged by.
+#[derive(Debug)]
+pub(super) struct Around<'a> {
     pub(super) policies: &'a PolicySet,
     pub(super) config: &'a Config,
     snapshot: Option<&'a Snapshot>,
     /// Bindings that stay beside the policies.
     standing: Standing,
-    identities: IndexSet<Identity>,
-    masters: BTreeSet<usize>,
-    groups: IndexSet<Vec<String>>,
-    judged: IndexMap<(usize, RequestKey), Judged>,
-    /// Flows as their records name them: whose ends they are is known when everything was read.
-    pub(super) flows: Flows,
-    pub(super) undecided: u64,
     /// Whether some document asks in which account a resource is.
     by_account: bool,
-}
-
-/// What one request of one identity came to, over all its records.
-#[derive(Debug, Default)]
-struct Judged {
-    allowed: u64,
-    failed: u64,
-    refused: u64,
-    granted: Evidence,
-    denied: Evidence,
-    /// What the documents answered to what was allowed or failed: a gap in one context is not made good by another.
-    answer: Option<Decision>,
-    /// What they answered to what was refused: a leak in one context is not made good by another.
-    answer_to_refused: Option<Decision>,
-    /// The groups, by their place, and the context behind the latest answers.
-    latest: [Option<(usize, Context)>; 2],
-    /// The least of the contexts in which it was allowed or failed.
-    example: Option<Context>,
-    /// Whether the platform's own default bindings allow it, or bindings that stay, whatever the documents say.
-    by_default: bool,
 }
 
 impl<'a> Replay<'a> {
@@ -83,16 +67,11 @@ impl<'a> Replay<'a> {
             Documents::Iam(documents) => documents.iter().any(iam::asks_for_account),
             Documents::Rbac(_) | Documents::PodSecurity(_) | Documents::Network(_) => false,
         };
+        let by_account = policies.policies.values().any(by_account);
         Replay {
-            by_account: policies.policies.values().any(by_account),
-            policies,
-            config,
-            snapshot: None,
-            standing: Standing::default(),
-            identities: IndexSet::new(),
-            masters: BTreeSet::new(),
-            groups: IndexSet::new(),
-            judged: IndexMap::new(),
+            around: Around { policies, config, snapshot: None, standing: Standing::default(), by_account },
+            askers: IndexMap::default(),
+            groups: IndexSet::default(),
             flows: Flows::default(),
             undecided: 0,
         }
@@ -102,41 +81,9 @@ impl<'a> Replay<'a> {
     /// Restraint is still judged by the documents alone, so that no leak hides behind production's guard rails.
     #[must_use]
     pub fn within(mut self, snapshot: Option<&'a Snapshot>) -> Self {
-        self.snapshot = snapshot;
-        self.standing = Standing::of(snapshot, &self.config.rbac.surviving);
+        self.around.snapshot = snapshot;
+        self.around.standing = Standing::of(snapshot, &self.around.config.rbac.surviving);
         self
-    }
-
-    fn answer(&self, identity: &Identity, groups: &[String], request: &Request, refused: bool) -> (Decision, bool) {
-        let policy = self.policies.policies.get(identity);
-        let answer = policy.map_or(Decision::DENY, |policy| policy.documents.decide(identity, groups, request));
-        let answer = self.in_production(identity, request).filter(|_| !refused).unwrap_or(answer);
-        let by_default = if let Request::Kube(request) = request
-            && !answer.is_allow()
-        {
-            rbac::allowed_by_default(identity, groups, request)
-                || self.standing.allows(identity, groups, request)
-                || (request.verb == "bind" && self.spares_bind(identity, groups, request))
-        } else {
-            false
-        };
-        (answer, by_default)
-    }
-
-    /// Whether the API server does not ask for this `bind`, since the documents hold every rule of the role.
-    fn spares_bind(&self, identity: &Identity, groups: &[String], request: &KubeRequest) -> bool {
-        let own = self.policies.policies.get(identity).map(|policy| policy.documents.permits()).unwrap_or_default();
-        self.standing.spares_bind(identity, groups, &own, request)
-    }
-
-    /// What the whole stack answers; `None` where there is no snapshot or it does not concern the request.
-    fn in_production(&self, identity: &Identity, request: &Request) -> Option<Decision> {
-        let (snapshot, Request::Aws(request)) = (self.snapshot?, request) else { return None };
-        match self.policies.policies.get(identity).map(|policy| &policy.documents) {
-            Some(Documents::Iam(documents)) => snapshot.authorize(identity, documents, request),
-            Some(Documents::Rbac(_) | Documents::PodSecurity(_) | Documents::Network(_)) => None,
-            None => snapshot.trusts(identity, request),
-        }
     }
 
     pub(super) fn judge(
@@ -145,52 +92,33 @@ impl<'a> Replay<'a> {
         groups: &[String],
         request: &Request,
         outcome: Outcome,
-        count: u64,
-        events: &[&EventRef],
+        (count, evidence): (u64, &Evidence),
     ) {
-        let index = self.identities.insert_full(identity.clone()).0;
-        if groups.iter().any(|group| group == MASTERS) {
-            self.masters.insert(index);
-        }
-        let key = (index, request.key());
+        let index = match self.askers.get_index_of(identity) {
+            Some(index) => index,
+            None => self.askers.insert_full(identity.clone(), Asker::of(self.around.documents(identity))).0,
+        };
+        let Some((_, asker)) = self.askers.get_index_mut(index) else { return };
+        asker.is_master |= groups.iter().any(|group| group == MASTERS);
+        let place = asker.place(request);
         if outcome == Outcome::Unknown {
             // It says nothing, so nothing is asked; only that it was seen.
-            self.judged.entry(key).or_default();
             return;
         }
-        let refused = outcome == Outcome::Refused;
-        let side = usize::from(refused);
         let groups_place = match self.groups.get_index_of(groups) {
             Some(place) => place,
             None => self.groups.insert_full(groups.to_vec()).0,
         };
-        let placed;
-        let request = if self.by_account {
-            placed = with_accounts(identity, request);
-            &placed
-        } else {
-            request
-        };
+        let refused = outcome == Outcome::Refused;
         let context = request.context().unwrap_or(&NO_CONTEXT);
         let asked = |latest: &(usize, Context)| latest.0 == groups_place && latest.1 == *context;
-        let latest = self.judged.get(&key).and_then(|judged| judged.latest.get(side)).and_then(Option::as_ref);
-        let answer = if latest.is_some_and(asked) { None } else { Some(self.answer(identity, groups, request, refused)) };
-        let judged = self.judged.entry(key).or_default();
-        if let Some((answer, by_default)) = answer {
-            judged.by_default |= by_default;
-            if let Some(latest) = judged.latest.get_mut(side) {
-                *latest = Some((groups_place, context.clone()));
-            }
-            if !refused && judged.example.as_ref().is_none_or(|example| context < example) {
-                judged.example = Some(context.clone());
-            }
-            // The answer that is worse for the verdict stays.
-            let kept = if refused { &mut judged.answer_to_refused } else { &mut judged.answer };
-            if kept.as_ref().is_none_or(|kept| kept.is_allow() != refused) {
-                *kept = Some(answer);
-            }
+        let latest =
+            |judged: &Judged| judged.latest.get(usize::from(refused)).is_some_and(|latest| latest.as_ref().is_some_and(asked));
+        if !asker.requests.get_index(place).is_some_and(|(_, judged)| latest(judged)) {
+            self.around.ask(asker, place, identity, (groups_place, groups), request, refused);
         }
-        let evidence = match outcome {
+        let Some((_, judged)) = asker.requests.get_index_mut(place) else { return };
+        let kept = match outcome {
             Outcome::Allowed => {
                 judged.allowed += count;
                 &mut judged.granted
@@ -205,26 +133,26 @@ impl<'a> Replay<'a> {
             }
             Outcome::Unknown => return,
         };
-        events.iter().for_each(|event| evidence.insert(event));
+        kept.merge(evidence);
     }
 
     /// Judges a stored profile in place of a log.
     pub fn profile(&mut self, profile: &Profile) {
+        let none = Evidence::default();
         for (identity, part) in &profile.identities {
             let groups: Vec<String> = part.groups.iter().cloned().collect();
-            let part = rbac::target::profile(part, self.config.target_server());
+            let part = rbac::target::profile(part, self.around.config.target_server());
             for (key, seen) in &part.requests {
-                if seen.is_assumed() && !self.config.assumed {
+                if seen.is_assumed() && !self.around.config.assumed {
                     continue;
                 }
                 for (outcome, tally) in &seen.outcomes {
                     for (place, context) in tally.contexts().into_iter().enumerate() {
-                        let (count, events) =
-                            if place == 0 { (tally.times.count, tally.times.evidence.events()) } else { (0, Vec::new()) };
+                        let (count, evidence) = if place == 0 { (tally.times.count, &tally.times.evidence) } else { (0, &none) };
                         match key {
-                            RequestKey::Flow(flow) => self.flows.insert(identity, flow, *outcome, count, &events),
+                            RequestKey::Flow(flow) => self.flows.insert(identity, flow, *outcome, count, evidence),
                             RequestKey::Aws(_) | RequestKey::Kube(_) | RequestKey::Pod(_) => {
-                                self.judge(identity, &groups, &key.to_request(context), *outcome, count, &events);
+                                self.judge(identity, &groups, &key.to_request(context), *outcome, (count, evidence));
                             }
                         }
                     }
@@ -240,35 +168,32 @@ impl<'a> Replay<'a> {
         let mut sufficiency = Sufficiency::default();
         let mut restraint = Restraint::default();
         let mut left_out: BTreeMap<&Identity, String> = BTreeMap::new();
-        let mut judged_of: BTreeMap<&Identity, Vec<(&RequestKey, &Judged)>> = BTreeMap::new();
-        for ((index, key), judged) in &self.judged {
-            let Some(identity) = self.identities.get_index(*index) else { continue };
-            match self.left_out(*index, identity) {
-                Some(why) => {
-                    // Whoever asks, a role's trust policy is one that production has.
-                    sufficiency.gaps.extend(self.trust_gap(identity, key, judged));
-                    left_out.insert(identity, why);
-                }
-                None => judged_of.entry(identity).or_default().push((key, judged)),
+        let mut used: BTreeMap<&Identity, Vec<Used<'_>>> = BTreeMap::new();
+        for (identity, asker) in &self.askers {
+            let mut requests: Vec<(&RequestKey, &Judged)> = asker.requests.iter().map(|(key, judged)| (&key.0, judged)).collect();
+            if let Some(why) = self.around.left_out(asker.is_master, identity) {
+                // Whoever asks, a role's trust policy is one that production has.
+                let gaps = requests.iter().filter_map(|(key, judged)| self.around.trust_gap(identity, key, judged));
+                sufficiency.gaps.extend(gaps);
+                left_out.insert(identity, why);
+                continue;
             }
-        }
-        let mut used: BTreeMap<&Identity, Vec<Request>> = BTreeMap::new();
-        for (identity, requests) in &mut judged_of {
-            keep_best_basis(requests);
-            let granted: Vec<&RequestKey> =
-                requests.iter().filter(|(_, judged)| self.is_evidence(judged)).map(|(key, _)| *key).collect();
-            for (key, judged) in requests.iter() {
-                self.place((identity, key, judged), &granted, &mut sufficiency, &mut restraint);
+            keep_best_basis(&mut requests);
+            let evidence = || requests.iter().filter(|(_, judged)| self.around.is_evidence(judged));
+            let granted: Vec<&RequestKey> = evidence().map(|(key, _)| *key).collect();
+            for (key, judged) in &requests {
+                self.around.place((identity, key, judged), &granted, &mut sufficiency, &mut restraint);
             }
-            let evidence = requests.iter().filter(|(_, judged)| self.is_evidence(judged));
-            let example = |(key, judged): &(&RequestKey, &Judged)| key.to_request(judged.example.clone().unwrap_or_default());
-            used.insert(identity, evidence.map(example).collect());
+            used.insert(
+                identity,
+                evidence().map(|(key, judged)| (*key, judged.example.as_ref().unwrap_or(&NO_CONTEXT))).collect(),
+            );
         }
         for part in [&mut sufficiency.gaps, &mut restraint.leaks, &mut restraint.contested] {
             part.sort_by(|a, b| (&a.identity, &a.request).cmp(&(&b.identity, &b.request)));
         }
         let mut necessity = Necessity::default();
-        for (identity, policy) in &self.policies.policies {
+        for (identity, policy) in &self.around.policies.policies {
             let used = used.get(identity).map(Vec::as_slice).unwrap_or_default();
             necessity::judge(identity, policy, used, &mut necessity);
         }
@@ -283,9 +208,78 @@ impl<'a> Replay<'a> {
             left_out,
         }
     }
+}
 
-    fn left_out(&self, index: usize, identity: &Identity) -> Option<String> {
-        if self.masters.contains(&index) {
+impl<'a> Around<'a> {
+    fn documents(&self, identity: &Identity) -> Option<&'a Documents> {
+        self.policies.policies.get(identity).map(|policy| &policy.documents)
+    }
+
+    /// Asks the documents, and what production has, and keeps what of the answer convicts.
+    fn ask(
+        &self,
+        asker: &mut Asker<'_>,
+        place: usize,
+        identity: &Identity,
+        groups: (usize, &[String]),
+        request: &Request,
+        refused: bool,
+    ) {
+        let seen = request.context().unwrap_or(&NO_CONTEXT);
+        let placed;
+        let request = if self.by_account {
+            placed = with_accounts(identity, request);
+            &placed
+        } else {
+            request
+        };
+        let in_production = if refused { None } else { self.in_production(identity, request) };
+        let answer = match in_production {
+            Some(Decision::Allow { by }) => Ok(by),
+            Some(denied) => Err(denied),
+            None => asker.decide(identity, groups, request),
+        };
+        let by_default = if let (Request::Kube(request), Err(_)) = (request, &answer) {
+            asker.is_default(identity, groups, request)
+                || self.standing.allows(identity, groups.1, request)
+                || (request.verb == "bind" && self.spares_bind(identity, groups.1, request))
+        } else {
+            false
+        };
+        let Some((_, judged)) = asker.requests.get_index_mut(place) else { return };
+        judged.by_default |= by_default;
+        if let Some(latest) = judged.latest.get_mut(usize::from(refused)) {
+            *latest = Some((groups.0, seen.clone()));
+        }
+        match (refused, answer) {
+            (true, Ok(by)) if judged.leak.is_none() => judged.leak = Some(by),
+            (false, Err(denied)) if judged.gap.is_none() => judged.gap = Some(denied),
+            (true | false, Ok(_) | Err(_)) => {}
+        }
+        let context = request.context().unwrap_or(&NO_CONTEXT);
+        if !refused && judged.example.as_ref().is_none_or(|example| context < example) {
+            judged.example = Some(context.clone());
+        }
+    }
+
+    /// Whether the API server does not ask for this `bind`, since the documents hold every rule of the role.
+    fn spares_bind(&self, identity: &Identity, groups: &[String], request: &KubeRequest) -> bool {
+        let own = self.documents(identity).map(Documents::permits).unwrap_or_default();
+        self.standing.spares_bind(identity, groups, &own, request)
+    }
+
+    /// What the whole stack answers; `None` where there is no snapshot or it does not concern the request.
+    fn in_production(&self, identity: &Identity, request: &Request) -> Option<Decision> {
+        let (snapshot, Request::Aws(request)) = (self.snapshot?, request) else { return None };
+        match self.documents(identity) {
+            Some(Documents::Iam(documents)) => snapshot.authorize(identity, documents, request),
+            Some(Documents::Rbac(_) | Documents::PodSecurity(_) | Documents::Network(_)) => None,
+            None => snapshot.trusts(identity, request),
+        }
+    }
+
+    fn left_out(&self, is_master: bool, identity: &Identity) -> Option<String> {
+        if is_master {
             return Some(format!("member of {MASTERS}: no authorizer is asked"));
         }
         // A policy that exists is judged, whatever the choice says.
@@ -299,7 +293,7 @@ impl<'a> Replay<'a> {
     }
 
     fn trust_gap(&self, identity: &Identity, key: &RequestKey, judged: &Judged) -> Option<CounterExample> {
-        let answer = judged.answer.as_ref().filter(|_| self.is_evidence(judged))?;
+        let answer = judged.gap.as_ref().filter(|_| self.is_evidence(judged))?;
         let distrusts = matches!(answer.layer(), Some(Layer::Trust(_)));
         distrusts.then(|| CounterExample {
             identity: identity.clone(),
@@ -321,7 +315,6 @@ impl<'a> Replay<'a> {
         sufficiency: &mut Sufficiency,
         restraint: &mut Restraint,
     ) {
-        let answer = judged.answer.as_ref().unwrap_or(&NOTHING_ALLOWS);
         let example = |count: u64, evidence: &Evidence, note: String| CounterExample {
             identity: identity.clone(),
             request: key.to_string(),
@@ -333,26 +326,22 @@ impl<'a> Replay<'a> {
         if self.is_evidence(judged) {
             sufficiency.judged += 1;
             sufficiency.records += granted;
-            if !answer.is_allow() && !judged.by_default {
-                sufficiency.gaps.push(example(
-                    granted,
-                    &judged.granted,
-                    spell(answer, self.policies.policies.contains_key(identity)),
-                ));
+            if let Some(denied) = judged.gap.as_ref().filter(|_| !judged.by_default) {
+                let note = spell(denied, self.policies.policies.contains_key(identity));
+                sufficiency.gaps.push(example(granted, &judged.granted, note));
             }
         }
         if judged.refused == 0 {
             return;
         }
-        let answer = judged.answer_to_refused.as_ref().unwrap_or(&NOTHING_ALLOWS);
         // Where the documents tell the refused calls from the allowed ones, nothing is contested.
-        if granted > 0 && answer.is_allow() {
+        if granted > 0 && judged.leak.is_some() {
             let note = format!("allowed {granted} times and refused {} times in the log", judged.refused);
             restraint.contested.push(example(judged.refused, &judged.denied, note));
             return;
         }
         restraint.judged += 1;
-        let Decision::Allow { by } = answer else { return };
+        let Some(by) = &judged.leak else { return };
         if let Some(wider) = granted_keys.iter().find(|wider| asks_for(wider, key)) {
             let note = format!("refused, but {wider} was allowed, and what allows that one allows this");
             restraint.contested.push(example(judged.refused, &judged.denied, note));
@@ -428,14 +417,14 @@ impl Sink for Replay<'_> {
 
 impl Replay<'_> {
     fn observe(&mut self, observation: &Observation<'_>) {
-        if matches!(observation.basis, Basis::Assumed(_)) && !self.config.assumed {
+        if matches!(observation.basis, Basis::Assumed(_)) && !self.around.config.assumed {
             return;
         }
-        let (count, events) = (observation.times.count, observation.times.evidence.events());
+        let seen = (observation.times.count, &observation.times.evidence);
         let Observation { identity, groups, outcome, .. } = observation;
         let moved;
         let request = match observation.request {
-            Request::Kube(request) => match rbac::target::asked(request, observation.basis, self.config.target_server()) {
+            Request::Kube(request) => match rbac::target::asked(request, observation.basis, self.around.config.target_server()) {
                 None => return,
                 Some(Cow::Borrowed(_)) => observation.request,
                 Some(Cow::Owned(asked)) => {
@@ -443,9 +432,9 @@ impl Replay<'_> {
                     &moved
                 }
             },
-            Request::Flow(flow) => return self.flows.insert(identity, flow, *outcome, count, &events),
+            Request::Flow(flow) => return self.flows.insert(identity, flow, *outcome, seen.0, seen.1),
             Request::Aws(_) | Request::Pod(_) => observation.request,
         };
-        self.judge(identity, groups, request, *outcome, count, &events);
+        self.judge(identity, groups, request, *outcome, seen);
     }
 }

@@ -10,10 +10,33 @@ use crate::access::aws::Context;
 /// How several values of one key are taken.
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-single-vs-multi-valued-context-keys.html>
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Set {
+pub(super) enum Set {
     One,
     All,
     Any,
+}
+
+/// A condition operator, taken apart.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Operator {
+    pub(super) set: Set,
+    pub(super) if_exists: bool,
+    pub(super) comparison: Comparison,
+    pub(super) negated: bool,
+}
+
+impl Operator {
+    /// `None` for one that is not known; `Null` is none of these.
+    pub(super) fn parse(text: &str) -> Option<Operator> {
+        let (set, rest) = match (text.strip_prefix("ForAllValues:"), text.strip_prefix("ForAnyValue:")) {
+            (Some(rest), _) => (Set::All, rest),
+            (None, Some(rest)) => (Set::Any, rest),
+            (None, None) => (Set::One, text),
+        };
+        let (name, if_exists) = rest.strip_suffix("IfExists").map_or((rest, false), |name| (name, true));
+        let (_, comparison, negated) = OPERATORS.iter().find(|(known, _, _)| *known == name)?;
+        Some(Operator { set, if_exists, comparison: *comparison, negated: *negated })
+    }
 }
 
 /// Keys that every signed request carries, whether or not the record shows them: their absence here is ignorance.
@@ -30,7 +53,7 @@ const ALWAYS: &[&str] = &[
     "aws:userid",
 ];
 
-fn is_always(key: &str) -> bool {
+pub(super) fn is_always(key: &str) -> bool {
     ALWAYS.iter().any(|always| always.eq_ignore_ascii_case(key))
 }
 
@@ -63,13 +86,7 @@ fn one(operator: &str, key: &str, wanted: &[Written], context: &Context) -> Resu
             _ => Err(format!("condition operator `Null` with other than one `true` or `false` on `{key}`")),
         };
     }
-    let (set, rest) = match (operator.strip_prefix("ForAllValues:"), operator.strip_prefix("ForAnyValue:")) {
-        (Some(rest), _) => (Set::All, rest),
-        (None, Some(rest)) => (Set::Any, rest),
-        (None, None) => (Set::One, operator),
-    };
-    let (name, if_exists) = rest.strip_suffix("IfExists").map_or((rest, false), |name| (name, true));
-    let Some((_, comparison, negated)) = OPERATORS.iter().find(|(known, _, _)| *known == name) else {
+    let Some(Operator { set, if_exists, comparison, negated }) = Operator::parse(operator) else {
         return Err(format!("condition operator `{operator}`"));
     };
     let Some(values) = values else {
@@ -78,7 +95,7 @@ fn one(operator: &str, key: &str, wanted: &[Written], context: &Context) -> Resu
         }
         return Ok(if_exists
             || match set {
-                Set::One => *negated,
+                Set::One => negated,
                 Set::All => true,
                 Set::Any => false,
             });
@@ -87,8 +104,8 @@ fn one(operator: &str, key: &str, wanted: &[Written], context: &Context) -> Resu
         return Err(format!("condition operator `{operator}` on several values of `{key}`"));
     }
     let mut answers = values.iter().map(|value| {
-        let any = any_matches(*comparison, value, wanted, *negated, context);
-        any.map(|any| any != *negated).ok_or_else(|| format!("value of `{key}` for condition operator `{operator}`"))
+        let any = any_matches(comparison, value, wanted, negated, context);
+        any.map(|any| any != negated).ok_or_else(|| format!("value of `{key}` for condition operator `{operator}`"))
     });
     match set {
         Set::One | Set::All => answers.try_fold(true, |all, answer| Ok(all && answer?)),

@@ -76,7 +76,7 @@ fn statements(documents: &[PolicyDocument]) -> impl Iterator<Item = Place<'_>> {
     numbered.flat_map(|(document, one)| one.statements.iter().enumerate().map(move |statement| (document, statement)))
 }
 
-fn name(document: usize, (place, statement): (usize, &Statement)) -> String {
+pub(super) fn name(document: usize, (place, statement): (usize, &Statement)) -> String {
     match &statement.sid {
         Some(sid) if !sid.is_empty() => sid.clone(),
         Some(_) | None => format!("document {}, statement {}", document + 1, place + 1),

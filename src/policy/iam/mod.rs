@@ -1,6 +1,7 @@
 //! IAM policies: what a document says (`model`) and what it means (`decide`).
 
 mod arn;
+pub mod compiled;
 mod condition;
 mod decide;
 mod effective;
@@ -49,6 +50,24 @@ pub fn permits(document: &PolicyDocument) -> Vec<Permit> {
         }
     }
     permits
+}
+
+/// The units of IAM among some, each as a statement of its own, in their order.
+#[must_use]
+pub fn units(permits: &[Permit]) -> PolicyDocument {
+    let mut document = PolicyDocument::default();
+    for permit in permits {
+        let Permit::Iam { action, resource, condition } = permit else { continue };
+        document.statements.push(Statement {
+            sid: None,
+            effect: Effect::Allow,
+            principal: None,
+            actions: Actions::Action(vec![ActionPattern::new(action)]),
+            resources: Resources::Resource(vec![ResourcePattern::new(resource, Version::V2012)]),
+            condition: conditions(condition),
+        });
+    }
+    document
 }
 
 /// Whether any statement asks in which account the resource is.

@@ -152,11 +152,11 @@ pub(super) fn wildcards_only(text: &str) -> Text {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ActionPattern {
     text: String,
-    parsed: ParsedAction,
+    pub(super) parsed: ParsedAction,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum ParsedAction {
+pub(super) enum ParsedAction {
     All,
     /// Both lower-case.
     Named {

@@ -97,7 +97,7 @@ pub(super) fn compare(comparison: Comparison, value: &str, wanted: &Text) -> Opt
 }
 
 impl Order {
-    fn holds(self, ordering: Ordering) -> bool {
+    pub(super) fn holds(self, ordering: Ordering) -> bool {
         match self {
             Order::Same => ordering.is_eq(),
             Order::Less => ordering.is_lt(),
@@ -109,7 +109,7 @@ impl Order {
 }
 
 /// The text for operators in which `*` and `?` stand for themselves.
-fn plain(text: &Text) -> String {
+pub(super) fn plain(text: &Text) -> String {
     let spell = |segment: &Segment| match segment {
         Segment::Literal(text) => text.clone(),
         Segment::Reference(name) => format!("${{{name}}}"),
@@ -125,17 +125,17 @@ pub(super) fn boolean(text: &str) -> Option<bool> {
     if is("true") { Some(true) } else { is("false").then_some(false) }
 }
 
-fn bytes(text: &str) -> Option<Vec<u8>> {
+pub(super) fn bytes(text: &str) -> Option<Vec<u8>> {
     base64::Engine::decode(&base64::engine::general_purpose::STANDARD, text).ok()
 }
 
 /// Decimal numbers only: no `inf`, no `nan`, no exponent.
-fn number(text: &str) -> Option<f64> {
+pub(super) fn number(text: &str) -> Option<f64> {
     text.bytes().all(|byte| byte.is_ascii_digit() || b"+-.".contains(&byte)).then(|| text.parse().ok())?
 }
 
 /// ISO 8601 with a zone, a bare date, or seconds since 1970.
-fn date(text: &str) -> Option<Timestamp> {
+pub(super) fn date(text: &str) -> Option<Timestamp> {
     if let Ok(seconds) = text.parse::<i64>() {
         return Timestamp::from_second(seconds).ok();
     }
@@ -143,7 +143,7 @@ fn date(text: &str) -> Option<Timestamp> {
     text.parse().ok().or_else(|| day(text).map(|zoned| zoned.timestamp()))
 }
 
-fn block(text: &str) -> Option<(IpAddr, u32)> {
+pub(super) fn block(text: &str) -> Option<(IpAddr, u32)> {
     let (address, bits) = text.split_once('/').map_or((text, None), |(address, bits)| (address, Some(bits)));
     let address: IpAddr = address.parse().ok()?;
     let most = if address.is_ipv4() { 32 } else { 128 };
@@ -151,7 +151,7 @@ fn block(text: &str) -> Option<(IpAddr, u32)> {
     (bits <= most).then_some((address, bits))
 }
 
-fn contains(network: IpAddr, bits: u32, address: IpAddr) -> bool {
+pub(super) fn contains(network: IpAddr, bits: u32, address: IpAddr) -> bool {
     match (network, address) {
         (IpAddr::V4(network), IpAddr::V4(address)) => {
             (network.to_bits() ^ address.to_bits()).checked_shr(32 - bits).is_none_or(|different| different == 0)

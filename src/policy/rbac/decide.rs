@@ -134,7 +134,7 @@ fn resource_matches(resource: &str, asked: &KubeResource) -> bool {
 }
 
 /// A trailing `*` stands for any rest; every other character for itself.
-fn path_matches(url: &str, path: &str) -> bool {
+pub(super) fn path_matches(url: &str, path: &str) -> bool {
     url == "*" || url == path || (url.ends_with('*') && path.starts_with(url.trim_end_matches('*')))
 }
 

@@ -4,6 +4,7 @@
 
 mod aggregate;
 mod bound;
+pub mod compiled;
 mod decide;
 mod keeper;
 mod model;

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::access::aws::{Arn, Context, Resource};
 use crate::access::identity::{Home, Identity};
-use crate::access::profile::{IdentityProfile, Profile, Seen};
+use crate::access::profile::{IdentityProfile, Profile, Seen, Tally};
 use crate::access::request::RequestKey;
 use crate::finding::{Code, Finding};
 use crate::policy::grant::Permit;
@@ -107,7 +107,7 @@ fn owners(part: &IdentityProfile) -> BTreeMap<String, String> {
 
 /// A context of the request: an owner does not change from one record to the next.
 fn any_context(seen: &Seen) -> Context {
-    seen.outcomes.values().find_map(|tally| tally.contexts().into_iter().next()).unwrap_or_default()
+    seen.outcomes.values().next().map(Tally::example).unwrap_or_default()
 }
 
 /// Principals that need the same stand together, and so do resources with the same actions.

@@ -137,10 +137,13 @@ pub(super) fn is_deniable(arn: &Arn) -> bool {
     arn.resource.as_literal().is_some() && is_carried(arn)
 }
 
+fn fields(arn: &Arn) -> [&Text; 5] {
+    [&arn.partition, &arn.service, &arn.region, &arn.account, &arn.resource]
+}
+
 /// Whether one ARN lets through everything that another stands for.
 pub(super) fn within(arn: &Arn, wider: &Arn) -> bool {
-    let fields = |arn: &Arn| [&arn.partition, &arn.service, &arn.region, &arn.account, &arn.resource].map(Clone::clone);
-    fields(wider).iter().zip(&fields(arn)).all(|(wider, text)| pattern::contains(wider, text))
+    fields(wider).into_iter().zip(fields(arn)).all(|(wider, text)| pattern::contains(wider, text))
 }
 
 /// Drops what something else covers, so that each part alone lets something through.
@@ -215,12 +218,11 @@ pub(super) fn is_carried_text(text: &str) -> bool {
 }
 
 pub(super) fn is_carried(arn: &Arn) -> bool {
-    let fields = [&arn.partition, &arn.service, &arn.region, &arn.account, &arn.resource];
     let carried = |segment: &Segment| match segment {
         Segment::Literal(text) => is_carried_text(text),
         Segment::Reference(_) | Segment::Wildcard(_) => true,
     };
-    fields.iter().all(|field| field.segments().iter().all(carried))
+    fields(arn).into_iter().all(|field| field.segments().iter().all(carried))
 }
 
 /// A pattern for a name that IAM cannot carry: `*` in the place of each run of such characters, in the resource part only, and

@@ -25,6 +25,13 @@ type Key<'a> = (Arn, &'a str, Vec<Result<&'a str, Shape>>);
 
 /// Patterns for enough names that share a frame. With `perhaps`, words that a person may have chosen too are taken as generated.
 pub(super) fn patterns<'a>(names: impl Iterator<Item = &'a Arn>, settings: &Generalize, perhaps: bool) -> Vec<Pattern> {
+    let names_min = usize::try_from(settings.generated_names_min).unwrap_or(usize::MAX);
+    let siblings_min = usize::try_from(settings.sibling_names_min).unwrap_or(usize::MAX);
+    let names: Vec<&Arn> = names.collect();
+    // No frame or group can hold enough of so few: most identities use few names, and cutting them into words is most of the work.
+    if names.len() < names_min.min(siblings_min) {
+        return Vec::new();
+    }
     let mut frames: BTreeMap<Key<'a>, Vec<Frame<'a>>> = BTreeMap::new();
     let mut streams: BTreeMap<Arn, BTreeSet<&'a str>> = BTreeMap::new();
     for arn in names {
@@ -36,8 +43,6 @@ pub(super) fn patterns<'a>(names: impl Iterator<Item = &'a Arn>, settings: &Gene
             frames.entry((rest, head, key)).or_default().push(words);
         }
     }
-    let names_min = usize::try_from(settings.generated_names_min).unwrap_or(usize::MAX);
-    let siblings_min = usize::try_from(settings.sibling_names_min).unwrap_or(usize::MAX);
     let streams = streams.into_iter().filter(|(_, streams)| !perhaps && streams.len() >= names_min).map(|(arn, _)| {
         let admits = "every log stream of the group".to_owned();
         Pattern { arn, rule: "generated-name", admits }
