@@ -24,7 +24,7 @@ BASELINE = ROOT / "benches/gate.json"
 TOLERANCE = {"instructions": 2, "d1_misses": 10, "ll_misses": 10}
 CACHE = ["--cache-sim=yes", "--I1=32768,8,64", "--D1=32768,8,64", "--LL=8388608,16,64"]
 OPTIMISED = ["opt-level=3", "debug-assertions=false", "overflow-checks=false"]
-BYTES = 4_000_000
+BYTES = 16_000_000
 
 
 def build():

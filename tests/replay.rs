@@ -36,6 +36,7 @@ fn verdict(identity: &Identity, documents: Documents, asked: &[(Request, &[Strin
             outcome: *outcome,
             issued_to: "",
             allowed_by: "",
+            folded: 0,
             times: &Times::once(&event),
         };
         replay.record(&Record::Observed { observations: vec![observation], count: 1 });

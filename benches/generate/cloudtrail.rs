@@ -138,7 +138,7 @@ impl Organization {
         let (service, event, data, read) = CALLS[call];
         let time = draw.time(day, false);
         out.push_str("{\"eventVersion\":\"1.09\",\"userIdentity\":");
-        identity(draw, caller, instance, account, day, out);
+        let arn = identity(draw, caller, instance, account, day, out);
         let address = format!("10.{}.{}.{}", draw.below(4), draw.below(256), draw.below(256));
         let _ = write!(
             out,
@@ -147,7 +147,7 @@ impl Organization {
             draw.one_of(&AGENTS)
         );
         if draw.percent(2) {
-            let (code, message) = error(draw, service, event, account, &caller.name);
+            let (code, message) = error(draw, service, event, &arn);
             let _ = write!(out, ",\"errorCode\":\"{code}\",\"errorMessage\":\"{message}\"");
         }
         let resources = body(draw, caller, service, event, account, day, out);
@@ -165,40 +165,43 @@ impl Organization {
 }
 
 /// Appends who called.
-fn identity(draw: &mut Draw, caller: &Caller, instance: String, account: &str, day: u64, out: &mut String) {
+fn identity(draw: &mut Draw, caller: &Caller, instance: String, account: &str, day: u64, out: &mut String) -> String {
     let name = &caller.name;
     if caller.kind == CallerKind::User {
+        let arn = format!("arn:aws:iam::{account}:user/{name}");
         let _ = write!(
             out,
-            "{{\"type\":\"IAMUser\",\"principalId\":\"AIDA{name}\",\"arn\":\"arn:aws:iam::{account}:user/{name}\",\
+            "{{\"type\":\"IAMUser\",\"principalId\":\"AIDA{name}\",\"arn\":\"{arn}\",\
              \"accountId\":\"{account}\",\"accessKeyId\":\"AKIAEXAMPLEKEY123456\",\"userName\":\"{name}\"}}"
         );
-        return;
+        return arn;
     }
     let session = match caller.kind {
         CallerKind::Instance => instance,
         CallerKind::Function => format!("{name}-handler"),
         CallerKind::Session | CallerKind::User => format!("botocore-session-{}", 1_790_000_000 + draw.below(200_000)),
     };
+    let arn = format!("arn:aws:sts::{account}:assumed-role/{name}/{session}");
     let _ = write!(
         out,
         "{{\"type\":\"AssumedRole\",\"principalId\":\"AROA{name}:{session}\",\
-         \"arn\":\"arn:aws:sts::{account}:assumed-role/{name}/{session}\",\"accountId\":\"{account}\",\"accessKeyId\":\"ASIA{}\",\
+         \"arn\":\"{arn}\",\"accountId\":\"{account}\",\"accessKeyId\":\"ASIA{}\",\
          \"sessionContext\":{{\"sessionIssuer\":{{\"type\":\"Role\",\"principalId\":\"AROA{name}\",\
          \"arn\":\"arn:aws:iam::{account}:role/{name}\",\"accountId\":\"{account}\",\"userName\":\"{name}\"}},\
          \"attributes\":{{\"creationDate\":\"{}\",\"mfaAuthenticated\":\"false\"}}}}}}",
         draw.capitals(16),
         draw.time(day, false),
     );
+    arn
 }
 
-/// An error code and its message.
-fn error(draw: &mut Draw, service: &str, event: &str, account: &str, role: &str) -> (&'static str, String) {
+/// An error code and its message, about who called.
+fn error(draw: &mut Draw, service: &str, event: &str, arn: &str) -> (&'static str, String) {
     match draw.below(4) {
         0 | 1 => (
             "AccessDenied",
             format!(
-                "User: arn:aws:sts::{account}:assumed-role/{role}/session is not authorized to perform: {service}:{event} because no \
+                "User: {arn} is not authorized to perform: {service}:{event} because no \
                  identity-based policy allows the {service}:{event} action"
             ),
         ),

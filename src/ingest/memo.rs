@@ -124,7 +124,7 @@ impl Memo {
         for named in [true, false] {
             self.signature.0.clear();
             let Some(own) = record.sign(named, &mut self.signature) else { break };
-            if named && !own.name.is_some_and(|name| is_apart(name, &self.signature.0)) {
+            if named && own.name.is_none() {
                 continue;
             }
             if let Some(kept) = find(&self.known, &mut self.signature, record, own.name) {
@@ -205,8 +205,7 @@ fn find<'k>(
     for (place, reads) in kinds.iter().enumerate() {
         number_in(signature, number, place);
         record.read(reads, name, signature);
-        let values = signature.0.get(signed..).unwrap_or_default();
-        let found = known.get(values).filter(|_| name.is_none_or(|name| is_apart(name, values)));
+        let found = known.get(signature.0.get(signed..).unwrap_or_default());
         if let Some(Known::Said(kept)) = found {
             return Some(kept);
         }

@@ -35,8 +35,8 @@ pub enum Listing {
 /// A member of an object, by where its parts stand in the skimmed bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Member {
-    /// In how many objects it stands: 1 for the outermost one's own members.
-    pub depth: u8,
+    /// How many members behind this one stand inside it, at any depth.
+    pub below: usize,
     name: (u32, u32),
     value: (u32, u32),
 }
@@ -97,14 +97,16 @@ fn listed(
         }
         at = blank(bytes, at + 1);
         let (place, start) = (members.len(), at);
-        members.push(Member { depth, name: span(name)?, value: (0, 0) });
+        members.push(Member { below: 0, name: span(name)?, value: (0, 0) });
         let first = *bytes.get(at)?;
         at = match listing(depth, bytes.get(name.0..name.1)?, first) {
             Listing::Refused => return None,
             Listing::Opened if first == b'{' && depth < LISTED_MAX => listed(bytes, at + 1, depth + 1, listing, members)?,
             Listing::Opened | Listing::Closed => value(bytes, at)?,
         };
-        members.get_mut(place)?.value = span((start, at))?;
+        let below = members.len() - place - 1;
+        let member = members.get_mut(place)?;
+        (member.below, member.value) = (below, span((start, at))?);
         at = blank(bytes, at);
         match bytes.get(at)? {
             b',' => at = blank(bytes, at + 1),

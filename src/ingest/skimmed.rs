@@ -3,13 +3,16 @@
 use super::decoded::ID_BYTES_MAX;
 use super::skim::{Listing, Member};
 
-/// Objects of a record whose members are listed beside its own.
-const OPENED: [&[u8]; 7] =
-    [b"userIdentity", b"sessionContext", b"attributes", b"requestParameters", b"user", b"extra", b"objectRef"];
-
-/// What is listed of a record.
+/// What is listed of a record: its own members, and those of the objects in it that are looked into.
 pub(super) fn listing(_: u8, name: &[u8], first: u8) -> Listing {
-    if first == b'{' && OPENED.contains(&name) { Listing::Opened } else { Listing::Closed }
+    match name {
+        b"userIdentity" | b"sessionContext" | b"attributes" | b"requestParameters" | b"user" | b"extra" | b"objectRef"
+            if first == b'{' =>
+        {
+            Listing::Opened
+        }
+        _ => Listing::Closed,
+    }
 }
 
 /// An object by its members, in order; empty where it was not opened.
@@ -28,8 +31,7 @@ impl<'a> Skimmed<'a> {
         let mut rest = self.members;
         std::iter::from_fn(move || {
             let (member, after) = rest.split_first()?;
-            let below = after.iter().take_while(|other| other.depth > member.depth).count();
-            let (below, after) = after.split_at_checked(below)?;
+            let (below, after) = after.split_at_checked(member.below)?;
             rest = after;
             Some((member.name(self.json), member.value(self.json), Skimmed { json: self.json, members: below }))
         })
@@ -47,10 +49,9 @@ impl<'a> Skimmed<'a> {
     }
 }
 
-/// A name of an object that stands in URLs and ARNs as it is.
+/// A name of printable ASCII, which stands in ARNs as it is.
 pub(super) fn plain_name(value: &str) -> Option<&str> {
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._/=+:@".contains(&byte);
-    plain(value).filter(|name| name.bytes().all(is_plain))
+    plain(value).filter(|name| name.bytes().all(|byte| matches!(byte, b' '..=b'~') && byte != b'"'))
 }
 
 /// A text without escapes, neither empty nor longer than an id.

@@ -72,12 +72,13 @@ impl Unwrapper<'_> {
 
     /// Hands over a record of a form that can be recalled where one like it was translated before; whether it was of such a form.
     fn recalled(&self, record: Skimmed<'_>, surround: &Surround, out: &mut Out<'_>) -> bool {
-        if record.own().any(|(name, value, _)| TRAIL.contains(&name) && value != "null") {
-            let decode = || cloudtrail::decode_with_dependence(record.json.as_bytes(), self.catalog);
-            return self.memo.borrow_mut().recall(&cloudtrail::Native(record), decode, out);
+        let json = record.json;
+        if let Some(record) = cloudtrail::Native::of(record) {
+            let decode = || cloudtrail::decode_with_dependence(json.as_bytes(), self.catalog);
+            return self.memo.borrow_mut().recall(&record, decode, out);
         }
         let event = audit::Native { event: record, surround };
-        let decode = || audit::decode_with_dependence(&Members::of(record.json)?, surround);
+        let decode = || audit::decode_with_dependence(&Members::of(json)?, surround);
         event.is_one() && self.memo.borrow_mut().recall(&event, decode, out)
     }
 

@@ -6,6 +6,7 @@ mod arguments;
 mod bad;
 mod field;
 mod memo;
+mod names;
 mod once;
 mod wrappers;
 

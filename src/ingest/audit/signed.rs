@@ -6,25 +6,9 @@ use crate::ingest::moment;
 use crate::ingest::skimmed::{Skimmed, plain, plain_name};
 
 /// Members of an event that translation never reads. The id and the times are read, but by nothing else than the record's own.
-const UNREAD: [&str; 6] = ["auditID", "requestReceivedTimestamp", "stageTimestamp", "timestamp", "userAgent", "sourceIPs"];
-
-/// Members of an event that translation reads; anything else may be a wrapper's.
-const READ: [&str; 14] = [
-    "kind",
-    "apiVersion",
-    "level",
-    "stage",
-    "requestURI",
-    "verb",
-    "user",
-    "impersonatedUser",
-    "objectRef",
-    "responseStatus",
-    "requestObject",
-    "responseObject",
-    "annotations",
-    "authenticationMetadata",
-];
+fn is_unread(name: &str) -> bool {
+    matches!(name, "auditID" | "requestReceivedTimestamp" | "stageTimestamp" | "timestamp" | "userAgent" | "sourceIPs")
+}
 
 /// Query parameters that no two calls share and that translation never reads.
 const QUERY_UNREAD: [&str; 5] = ["resourceVersion", "timeout", "timeoutSeconds", "continue", "limit"];
@@ -42,7 +26,8 @@ impl<'a> Native<'a> {
     /// The name of the object that the call is about, where its path has it as a segment and no body says more of it.
     fn name(&self) -> Option<&'a str> {
         let (.., object) = self.event.own().find(|(name, ..)| *name == "objectRef")?;
-        let name = plain_name(object.get("name")?).filter(|name| !name.contains(['/', '=', '+', '@']))?;
+        let name = plain_name(object.get("name")?)
+            .filter(|name| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._:".contains(&byte)))?;
         let bodies = ["requestObject", "responseObject"].iter().any(|body| self.event.has(body));
         let path = plain(self.event.get("requestURI")?)?;
         let path = path.split_once('?').map_or(path, |(path, _)| path);
@@ -51,8 +36,29 @@ impl<'a> Native<'a> {
 
     /// Whether it is one, and nothing but one.
     pub(in crate::ingest) fn is_one(&self) -> bool {
-        let version = self.event.get("apiVersion").is_some_and(|version| version.starts_with("\"audit.k8s.io/"));
-        version && self.event.own().all(|(name, ..)| READ.contains(&name) || UNREAD.contains(&name))
+        let mut version = false;
+        let known = self.event.own().all(|(name, value, _)| match name {
+            "apiVersion" => {
+                version = value.starts_with("\"audit.k8s.io/");
+                true
+            }
+            "kind"
+            | "level"
+            | "stage"
+            | "requestURI"
+            | "verb"
+            | "user"
+            | "impersonatedUser"
+            | "objectRef"
+            | "responseStatus"
+            | "requestObject"
+            | "responseObject"
+            | "annotations"
+            | "authenticationMetadata" => true,
+            // Anything else may be a wrapper's.
+            name => is_unread(name),
+        });
+        version && known
     }
 }
 
@@ -72,7 +78,7 @@ impl Signed for Native<'_> {
         let own = if named { self.name() } else { None };
         for (name, value, below) in self.event.own() {
             match name {
-                name if UNREAD.contains(&name) => {}
+                name if is_unread(name) => {}
                 "requestURI" => sign_uri(value, own, signature),
                 "objectRef" if !below.members.is_empty() => {
                     signature.nested(name, below, |name, value, _, signature| match name {

@@ -8,19 +8,6 @@ use crate::ingest::memo::{Own, Signature, Signed};
 use crate::ingest::moment;
 use crate::ingest::skimmed::{Skimmed, plain, plain_name};
 
-/// Members of a record that translation never reads. The id and the time are read, but by nothing else than the record's own.
-const UNREAD: [&str; 9] = [
-    "requestID",
-    "userAgent",
-    "sourceIPAddress",
-    "additionalEventData",
-    "tlsDetails",
-    "eventVersion",
-    "readOnly",
-    "sharedEventID",
-    "apiVersion",
-];
-
 /// Calls about one object, by source, and the parameter that names it. None of them reads more of the name than what ARN it makes.
 const NAMED: [(&str, &[&str], &str); 2] = [
     (
@@ -43,20 +30,73 @@ const NAMED: [(&str, &[&str], &str); 2] = [
     ("\"logs.amazonaws.com\"", &["\"CreateLogStream\"", "\"PutLogEvents\""], "logStreamName"),
 ];
 
-/// A record in its native form.
-pub(in crate::ingest) struct Native<'a>(pub(in crate::ingest) Skimmed<'a>);
+/// A record in its native form, and its members that say how the others are read.
+pub(in crate::ingest) struct Native<'a> {
+    record: Skimmed<'a>,
+    source: &'a str,
+    event: &'a str,
+    identity: Option<Skimmed<'a>>,
+    parameters: Option<Skimmed<'a>>,
+    /// The message of a failure, as written.
+    message: Option<&'a str>,
+    /// Whether there is an answer or a context.
+    answered: bool,
+}
+
+impl<'a> Native<'a> {
+    /// `None` where no member is one of a CloudTrail record.
+    pub(in crate::ingest) fn of(record: Skimmed<'a>) -> Option<Self> {
+        let mut native =
+            Native { record, source: "", event: "", identity: None, parameters: None, message: None, answered: false };
+        let mut told = false;
+        for (name, value, below) in record.own().filter(|(_, value, _)| *value != "null") {
+            match name {
+                "eventSource" => native.source = value,
+                "eventName" => native.event = value,
+                "userIdentity" if !below.members.is_empty() => native.identity = Some(below),
+                "requestParameters" if !below.members.is_empty() => native.parameters = Some(below),
+                "errorMessage" => native.message = Some(value),
+                "responseElements" | "eventContext" => native.answered = true,
+                _ => {}
+            }
+            told |= matches!(
+                name,
+                "eventVersion" | "eventSource" | "eventName" | "digestStartTime" | "insightDetails" | "eventCategory"
+            );
+        }
+        told.then_some(native)
+    }
+}
 
 impl Signed for Native<'_> {
     fn sign(&self, named: bool, signature: &mut Signature) -> Option<Own<'_>> {
         let (mut id, mut time) = (None, None);
         let own = if named { self.name() } else { None };
-        for (name, value, below) in self.0.own() {
+        let session = self.session();
+        for (name, value, below) in self.record.own() {
             match name {
                 "eventID" => id = plain(value),
                 "eventTime" => time = utc(value),
+                // Translation never reads these.
+                "requestID"
+                | "userAgent"
+                | "sourceIPAddress"
+                | "additionalEventData"
+                | "tlsDetails"
+                | "eventVersion"
+                | "readOnly"
+                | "sharedEventID"
+                | "apiVersion" => {}
+                "errorMessage" => match session {
+                    Session::InMessage(arn) => {
+                        signature.put(name, "");
+                        value.split(arn).for_each(|part| signature.put("", part));
+                    }
+                    Session::Read | Session::Unread => signature.put(name, value),
+                },
                 // An update carries another event's id; what stands apart is rare.
                 "addendum" | "insightDetails" | "eventId" | "@timestamp" => return None,
-                "userIdentity" if !below.members.is_empty() => sign_identity(below, self.is_session_unread(below), signature),
+                "userIdentity" if !below.members.is_empty() => sign_identity(below, session, signature),
                 "requestParameters" if !below.members.is_empty() => {
                     signature.put(name, "{");
                     below.own().for_each(|(name, ..)| signature.put(name, ""));
@@ -68,7 +108,6 @@ impl Signed for Native<'_> {
                 },
                 // Its type is read in any case.
                 "responseElements" => signature.put(name, value.get(..1).unwrap_or_default()),
-                name if UNREAD.contains(&name) => {}
                 name => signature.put(name, value),
             }
         }
@@ -76,7 +115,7 @@ impl Signed for Native<'_> {
     }
 
     fn read(&self, reads: &Reads, own: Option<&str>, signature: &mut Signature) {
-        for (name, value, below) in self.0.own() {
+        for (name, value, below) in self.record.own() {
             match name {
                 "requestParameters" => {
                     for (name, value, _) in below.own() {
@@ -109,22 +148,46 @@ fn utc(value: &str) -> Option<Timestamp> {
 impl<'a> Native<'a> {
     /// The name of the object that the call is about. What a failure's message or an answer says may depend on it in its own way.
     fn name(&self) -> Option<&'a str> {
-        let (source, event) = (self.0.get("eventSource")?, self.0.get("eventName")?);
-        let (.., parameter) = NAMED.iter().find(|(own, events, _)| *own == source && events.contains(&event))?;
-        let apart = !["errorMessage", "responseElements", "eventContext"].iter().any(|name| self.0.has(name));
-        let (.., parameters) = self.0.own().find(|(name, ..)| *name == "requestParameters").filter(|_| apart)?;
+        let (.., parameter) = NAMED.iter().find(|(own, events, _)| *own == self.source && events.contains(&self.event))?;
+        let parameters = self.parameters.filter(|_| self.message.is_none() && !self.answered)?;
         plain_name(parameters.get(parameter)?)
     }
 
-    /// Whether the name of a role's session is read by nothing: a refusal's message is compared with it, and the principal of a web
-    /// identity holds its audience.
-    fn is_session_unread(&self, identity: Skimmed<'_>) -> bool {
-        let event = self.0.get("eventName").unwrap_or_default();
-        identity.get("type") == Some("\"AssumedRole\"")
-            && !self.0.has("errorMessage")
-            && !event.contains('\\')
-            && event != "\"AssumeRoleWithWebIdentity\""
+    /// What of the identity and the message of a failure names the session, and is read by nothing. A refusal's message is compared with
+    /// the session's ARN: where it holds that very ARN, it is the same for every session. The principal of a web identity holds its
+    /// audience.
+    fn session(&self) -> Session<'a> {
+        let (mut kind, mut arn) = ("", "");
+        for (name, value, _) in self.identity.into_iter().flat_map(Skimmed::own) {
+            match name {
+                "type" => kind = value,
+                "arn" => arn = value,
+                _ => {}
+            }
+        }
+        let web = self.event.contains('\\') || self.event == "\"AssumeRoleWithWebIdentity\"";
+        if kind != "\"AssumedRole\"" || web {
+            return Session::Read;
+        }
+        let own = plain(arn).filter(|arn| arn.contains(":assumed-role/") && !arn.contains(' '));
+        match (self.message, own) {
+            (None, _) => Session::Unread,
+            (Some(message), _) if !message.contains('\\') && !message.contains("not authorized") => Session::Unread,
+            (Some(message), Some(own)) if !message.contains('\\') && message.contains(own) => Session::InMessage(own),
+            (Some(_), _) => Session::Read,
+        }
     }
+}
+
+/// What reads the name of a role's session.
+#[derive(Debug, Clone, Copy)]
+enum Session<'a> {
+    /// It may be anything's business.
+    Read,
+    /// Nothing.
+    Unread,
+    /// A message that holds this ARN of the session.
+    InMessage(&'a str),
 }
 
 /// The ARN of a role's session up to the session's name, and a principal without it; as written where they are spelled otherwise.
@@ -144,7 +207,8 @@ fn without_session<'a>(name: &str, value: &'a str) -> &'a str {
 }
 
 /// The identity without the keys and moments that no two sessions share; a key that does not expire is read.
-fn sign_identity(identity: Skimmed<'_>, is_session_unread: bool, signature: &mut Signature) {
+fn sign_identity(identity: Skimmed<'_>, session: Session<'_>, signature: &mut Signature) {
+    let is_session_unread = !matches!(session, Session::Read);
     signature.nested("userIdentity", identity, |name, value, below, signature| match name {
         "accessKeyId" if value.starts_with("\"ASIA") => signature.put(name, "\""),
         "sessionContext" if !below.members.is_empty() => sign_session(below, signature),

@@ -10,13 +10,14 @@ use crate::ingest::open::{Opened, Stop};
 
 /// The fields of such a file, told from its first line; `None` where it is no such file.
 pub(super) fn format_of(start: &[u8], given: Option<&VpcFormat>) -> Option<VpcFormat> {
-    let line = start.trim_ascii_start().split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let start = start.trim_ascii_start();
+    if matches!(start.first(), None | Some(b'{' | b'[' | b'"')) {
+        return None;
+    }
+    let line = start.split(|byte| *byte == b'\n').next().unwrap_or_default();
     let line = std::str::from_utf8(line).ok()?.trim();
     if let Some(format) = flow::vpc::header(line) {
         return Some(format);
-    }
-    if matches!(line.as_bytes().first(), None | Some(b'{' | b'[' | b'"')) {
-        return None;
     }
     let fits = |format: &&VpcFormat| format.fields.len() == line.split_ascii_whitespace().count();
     given.filter(fits).cloned().or_else(|| flow::vpc::is_default(line).then(flow::vpc::default_format).flatten())
