@@ -354,7 +354,7 @@ impl UncheckedConfig {
             must_hold: MustHold { accounts: self.coverage.accounts, regions: self.coverage.regions },
             last_uses: Vec::new(),
             rejected_percent_max: self.ingest.rejected_percent_max.unwrap_or(50),
-            names_max: self.ingest.names_max(self.generalize.exact.unwrap_or(false)),
+            names_max: self.ingest.names_max(&self.generalize),
             vpc_format: self.ingest.vpc_format.as_deref().map(VpcFormat::typed).transpose()?,
             catalog_file: self.catalog.file,
             findings: self.findings,

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::ConfigError;
+use super::{ConfigError, UncheckedGeneralize};
 use crate::access::folded::NAMES_MAX;
 
 /// `[ingest]`.
@@ -18,10 +18,12 @@ pub struct UncheckedIngest {
 }
 
 impl UncheckedIngest {
-    /// The limit as used; who wants exact names keeps them all.
+    /// The limit as used: as many names as a generalization needs to see are kept, and all for who wants them exact.
     #[must_use]
-    pub fn names_max(&self, exact: bool) -> usize {
-        let default = if exact { 0 } else { NAMES_MAX };
+    pub fn names_max(&self, generalize: &UncheckedGeneralize) -> usize {
+        let needed = [generalize.object_keys_min, generalize.kube_names_min].into_iter().flatten().max().unwrap_or_default();
+        let default =
+            if generalize.exact == Some(true) { 0 } else { NAMES_MAX.max(usize::try_from(needed).unwrap_or(usize::MAX)) };
         self.names_max.map_or(default, |names| usize::try_from(names).unwrap_or(usize::MAX))
     }
 }

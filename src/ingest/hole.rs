@@ -5,6 +5,7 @@
 
 use crate::access::coverage::Sighting;
 use crate::access::folded::{self, Class};
+use crate::access::observation::Basis;
 use crate::access::request::{Request, RequestKey};
 
 use super::decoded::End;
@@ -12,7 +13,9 @@ use super::decoded::End;
 /// Takes the name out of the requests that are about it; gives it, and which requests those are. Empty where there is none.
 pub(super) fn cut(end: &mut End, sighting: &mut Option<Sighting>) -> (String, Vec<usize>) {
     let End::Observed(asked) = end else { return Default::default() };
-    let Some((_, name)) = asked.iter().find_map(|asked| split(&asked.request)) else { return Default::default() };
+    // What follows from a request may be about other names, and does not follow at every stage of it.
+    let stated = asked.iter().filter(|asked| asked.basis == Basis::Stated);
+    let Some((_, name)) = stated.map(|asked| &asked.request).find_map(split) else { return Default::default() };
     let mut holes = Vec::new();
     for (place, asked) in asked.iter_mut().enumerate() {
         if let Some((key, _)) = split(&asked.request).filter(|(_, own)| *own == name) {

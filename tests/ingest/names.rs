@@ -102,3 +102,24 @@ fn many_names_stand_together_and_few_do_not() {
     assert_eq!(asked(&folded(profile(&keys(6), NAMES_MAX))).len(), 6);
     assert_eq!(asked(&folded(profile(&keys(7), NAMES_MAX))), ["s3:GetObject on arn:aws:s3:::orders/raw/*/*"]);
 }
+
+#[test]
+fn what_follows_from_a_request_gives_it_no_name() {
+    let stage = |stage: &str| {
+        json!({
+            "kind": "Event", "apiVersion": "audit.k8s.io/v1", "level": "RequestResponse", "stage": stage, "auditID": "b-1", "verb": "create",
+            "requestURI": "/apis/rbac.authorization.k8s.io/v1/namespaces/shop/rolebindings", "user": {"username": "deployer"},
+            "objectRef": {"resource": "rolebindings", "namespace": "shop", "apiGroup": "rbac.authorization.k8s.io", "apiVersion": "v1"},
+            "requestReceivedTimestamp": "2026-10-01T00:00:00.000001Z",
+        })
+    };
+    let mut answered = stage("ResponseComplete");
+    answered["responseStatus"] = json!({"code": 201});
+    answered["requestObject"] = json!({
+        "kind": "RoleBinding", "apiVersion": "rbac.authorization.k8s.io/v1", "metadata": {"name": "b", "namespace": "shop"},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "reader"}, "subjects": [],
+    });
+    let (seen, reading) = read_bytes(format!("{}\n{answered}\n", stage("RequestReceived")).as_bytes(), &options());
+    assert!(seen.observed.len() > 1, "binding follows: {:?}", seen.observed);
+    assert_eq!((reading.duplicate_id_count, seen.count("observed")), (0, 1), "two stages of one request");
+}
