@@ -19,9 +19,9 @@ import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 BASELINE = ROOT / "benches/gate.json"
-# In percent. Two runs of one binary differ by less than 0.1 % (hashes have a seed of their own in each process); a slower part shows in a
-# whole run by its share alone, so that little is allowed.
-TOLERANCE = {"instructions": 2, "d1_misses": 10, "ll_misses": 10}
+# In percent. Two runs of one binary differ by less than 0.1 % (hashes have a seed of their own in each process), builds in two folders by
+# up to 1.7 %; a slower part shows in a whole run by its share alone, so that little more is allowed.
+TOLERANCE = {"instructions": 4, "d1_misses": 10, "ll_misses": 10}
 CACHE = ["--cache-sim=yes", "--I1=32768,8,64", "--D1=32768,8,64", "--LL=8388608,16,64"]
 OPTIMISED = ["opt-level=3", "debug-assertions=false", "overflow-checks=false"]
 BYTES = 16_000_000
