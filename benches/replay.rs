@@ -1,4 +1,4 @@
-//! Times the judge: `decide` alone on documents that were parsed before, and a whole replay without reading.
+//! Times the judge: `decide` alone on documents that were made ready before, as a replay asks it, and a whole replay without reading.
 
 #![expect(clippy::expect_used, reason = "a bench that cannot make its policies has nothing to time")]
 
@@ -119,7 +119,8 @@ fn decide(criterion: &mut Criterion) {
     assert!(allowed * 2 > requests.len() && allowed < requests.len(), "{allowed} of {} are allowed", requests.len());
     let mut turn = requests.iter().cycle();
     group.bench_function("iam-50-statements", |bencher| {
-        bencher.iter(|| iam::decide(black_box(&documents), black_box(turn.next().expect("a cycle"))));
+        let compiled = iam::compiled::Compiled::of(&documents);
+        bencher.iter(|| black_box(&compiled).decide(black_box(turn.next().expect("a cycle"))));
     });
     let (policy, requests) = (roles("service"), kube_requests());
     let identity = Identity::kube_user("bench", "system:serviceaccount:team:service");
@@ -128,7 +129,8 @@ fn decide(criterion: &mut Criterion) {
     assert!(allowed * 2 > requests.len() && allowed < requests.len(), "{allowed} of {} are allowed", requests.len());
     let mut turn = requests.iter().cycle();
     group.bench_function("rbac-50-rules", |bencher| {
-        bencher.iter(|| rbac::decide(black_box(&policy), &identity, &groups, black_box(turn.next().expect("a cycle"))));
+        let compiled = rbac::compiled::Compiled::of(&policy, &identity, &groups);
+        bencher.iter(|| black_box(&compiled).decide(black_box(turn.next().expect("a cycle"))));
     });
     group.finish();
 }

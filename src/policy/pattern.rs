@@ -26,6 +26,11 @@ pub fn resolve(pattern: &Text, value_of: impl Fn(&str) -> Option<String>) -> Opt
 /// Whether the whole text matches, case-sensitively. A variable that was not resolved matches nothing.
 #[must_use]
 pub fn matches(pattern: &Text, text: &str) -> bool {
+    matches_with(pattern, text, |_| None)
+}
+
+/// The same where variables stand for their values, without filling them in. One without a value matches nothing.
+pub fn matches_with<'a>(pattern: &'a Text, text: &str, value_of: impl Fn(&'a str) -> Option<&'a str>) -> bool {
     let segments = pattern.segments();
     let mut rest = text;
     let mut at = 0_usize;
@@ -41,7 +46,10 @@ pub fn matches(pattern: &Text, text: &str) -> bool {
             }
             Some(Segment::Wildcard(Wildcard::One)) => after_one(rest),
             Some(Segment::Literal(literal)) => rest.strip_prefix(literal.as_str()),
-            Some(Segment::Reference(_)) => return false,
+            Some(Segment::Reference(name)) => match value_of(name) {
+                Some(value) => rest.strip_prefix(value),
+                None => return false,
+            },
         };
         if let Some(after) = step {
             rest = after;

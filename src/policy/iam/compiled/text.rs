@@ -5,6 +5,7 @@
 
 use crate::access::aws::{Context, Segment, Text, Wildcard};
 use crate::policy::iam::arn::values_of;
+use crate::policy::pattern;
 
 /// The value of a variable, or its default.
 pub(super) fn value_of<'a>(context: &'a Context, variable: &'a str) -> Option<&'a str> {
@@ -31,37 +32,8 @@ pub(super) fn is_resolved(text: &Text, context: &Context) -> bool {
 }
 
 /// Whether the whole text matches.
-pub(super) fn matches(pattern: &Text, text: &str, context: &Context) -> bool {
-    let segments = pattern.segments();
-    let (mut at, mut rest) = (0_usize, text);
-    let mut star: Option<(usize, &str)> = None;
-    loop {
-        let step = match segments.get(at) {
-            None if rest.is_empty() => return true,
-            None => None,
-            Some(Segment::Wildcard(Wildcard::Any)) => {
-                star = Some((at, rest));
-                Some(rest)
-            }
-            Some(Segment::Wildcard(Wildcard::One)) => after_one(rest),
-            Some(Segment::Literal(literal)) => rest.strip_prefix(literal.as_str()),
-            Some(Segment::Reference(name)) => match value_of(context, name) {
-                Some(value) => rest.strip_prefix(value),
-                None => return false,
-            },
-        };
-        if let Some(after) = step {
-            rest = after;
-            at += 1;
-            continue;
-        }
-        let Some((place, after)) = star.and_then(|(place, untaken)| Some((place, after_one(untaken)?))) else {
-            return false;
-        };
-        star = Some((place, after));
-        rest = after;
-        at = place + 1;
-    }
+pub(super) fn matches<'a>(pattern: &'a Text, text: &str, context: &'a Context) -> bool {
+    pattern::matches_with(pattern, text, |name| value_of(context, name))
 }
 
 /// Whether the text, its `*` and `?` taken as they stand, is the value.
@@ -77,12 +49,6 @@ pub(super) fn spells(wanted: &Text, value: &str, context: &Context) -> bool {
         rest = rest.zip(next).and_then(|(rest, next)| rest.strip_prefix(next));
     }
     rest == Some("")
-}
-
-fn after_one(text: &str) -> Option<&str> {
-    let mut characters = text.chars();
-    characters.next()?;
-    Some(characters.as_str())
 }
 
 /// One element of a text.
