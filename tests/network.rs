@@ -32,7 +32,7 @@ fn workload(namespace: &str, name: &str, pod: Value) -> Fact {
         cluster: "dev".to_owned(),
         namespace: namespace.to_owned(),
         workload: Workload { kind: "Deployment".to_owned(), name: name.to_owned() },
-        pod: Box::new(serde_json::from_value(pod).unwrap_or_else(|error| panic!("{error}"))),
+        pod: std::sync::Arc::new(serde_json::from_value(pod).unwrap_or_else(|error| panic!("{error}"))),
         basis: PodBasis::Template,
     }
 }

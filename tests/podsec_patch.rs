@@ -35,7 +35,7 @@ fn profile(observed: &[Observed<'_>]) -> IdentityProfile {
         let (kind, name) = workload.split_once('/').unwrap_or((workload, ""));
         let workload = Workload { kind: kind.to_owned(), name: name.to_owned() };
         let pod = Pod::from_json(pod).unwrap_or_else(|error| unreachable!("{error}"));
-        let key = RequestKey::Pod(Box::new(PodRequest { workload, pod, basis: *basis }));
+        let key = RequestKey::Pod(Box::new(PodRequest { workload, pod: std::sync::Arc::new(pod), basis: *basis }));
         let seen: &mut Seen = profile.requests.entry(key).or_default();
         seen.outcomes.insert(*outcome, harness::tally());
     }

@@ -29,7 +29,7 @@ pub(crate) fn difference(log: &[u8], file: &Path) -> Option<String> {
 /// Whether what is skimmed is no JSON to serde_json, or has other members.
 fn skimmed(bytes: &[u8]) -> Option<String> {
     let mut members = Vec::new();
-    let length = skim::object(bytes, |_, _, _| Listing::Closed, &mut members)?;
+    let length = skim::object(bytes, |_, _, _| Some(Listing { mark: (), opened: false }), &mut members)?;
     let json = match std::str::from_utf8(bytes.get(..length)?) {
         Ok(json) => json,
         Err(_) => return None,

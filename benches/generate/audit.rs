@@ -18,6 +18,9 @@ struct Caller {
 
 const CALLERS: usize = 120;
 
+/// Versions of each service that ran during the recording.
+const VERSIONS: usize = 5;
+
 const CALLS: [(&str, &str, &str); 14] = [
     ("get", "coordination.k8s.io", "leases"),
     ("update", "coordination.k8s.io", "leases"),
@@ -55,8 +58,9 @@ impl Cluster {
         let day = draw.below(28) + 1;
         let (received, answered) = (draw.time(day as u64, true), draw.time(day as u64, true));
         let named = !matches!(verb, "list" | "watch" | "create");
+        let version = draw.below(VERSIONS);
         let object = match resource {
-            "pods" => format!("{name}-{}-{}", draw.hex(9), draw.hex(5)),
+            "pods" => format!("{}-{}", replica_set(name, version), draw.hex(5)),
             "leases" | "deployments" => name.clone(),
             _ => format!("{name}-{}", draw.tailed(20)),
         };
@@ -94,7 +98,7 @@ impl Cluster {
         }
         let _ = write!(out, ",\"apiVersion\":\"v1\"}},\"responseStatus\":{{\"metadata\":{{}},\"code\":{code}}}");
         if bodies {
-            let body = body(draw, group, resource, namespace, name, &object);
+            let body = body(draw, (group, resource), caller, &object, version);
             let _ = write!(out, ",\"requestObject\":{body},\"responseObject\":{body}");
         }
         let _ = write!(
@@ -106,13 +110,25 @@ impl Cluster {
     }
 }
 
+/// What tells the pods of one version from those of another.
+fn template_hash(version: usize) -> String {
+    format!("{:010x}", (version + 1) * 0x9_7d4b_9c6f)
+}
+
+/// The replica set of one version of a service.
+fn replica_set(name: &str, version: usize) -> String {
+    format!("{name}-{}", template_hash(version))
+}
+
 /// A UUID that belongs to a name.
 fn fixed_uuid(name: &str) -> String {
     let sum: u64 = name.bytes().fold(7, |sum, byte| sum.wrapping_mul(131).wrapping_add(u64::from(byte)));
     format!("{:08x}-0000-4000-8000-{:012x}", sum >> 32, sum & 0xffff_ffff_ffff)
 }
 
-fn body(draw: &mut Draw, group: &str, resource: &str, namespace: &str, name: &str, object: &str) -> String {
+/// An object of one version of a service; a pod as its replica set makes it.
+fn body(draw: &mut Draw, (group, resource): (&str, &str), caller: &Caller, object: &str, version: usize) -> String {
+    let Caller { namespace, name, .. } = caller;
     let kind = match resource {
         "pods" => "Pod",
         "deployments" => "Deployment",
@@ -121,21 +137,31 @@ fn body(draw: &mut Draw, group: &str, resource: &str, namespace: &str, name: &st
         "leases" => "Lease",
         _ => "Widget",
     };
-    let version = if group.is_empty() { "v1".to_owned() } else { format!("{group}/v1") };
+    let api = if group.is_empty() { "v1".to_owned() } else { format!("{group}/v1") };
     let pod = format!(
         "{{\"serviceAccountName\":\"{name}\",\"securityContext\":{{\"runAsNonRoot\":true,\"seccompProfile\":{{\"type\":\"RuntimeDefault\"}}}},\
-         \"containers\":[{{\"name\":\"app\",\"image\":\"registry.example.com/{name}:1.{}\",\"env\":[{{\"name\":\"GREETING\",\"value\":\
-         \"say \\\"hello\\\"\"}}],\"securityContext\":{{\"allowPrivilegeEscalation\":false,\"capabilities\":{{\"drop\":[\"ALL\"]}}}}}}]}}",
-        draw.below(50)
+         \"containers\":[{{\"name\":\"app\",\"image\":\"registry.example.com/{name}:1.{version}\",\"env\":[{{\"name\":\"GREETING\",\"value\":\
+         \"say \\\"hello\\\"\"}}],\"securityContext\":{{\"allowPrivilegeEscalation\":false,\"capabilities\":{{\"drop\":[\"ALL\"]}}}}}}]}}"
     );
     let spec = match kind {
         "Pod" => pod,
         "Deployment" | "Job" => format!("{{\"template\":{{\"metadata\":{{\"labels\":{{\"app\":\"{name}\"}}}},\"spec\":{pod}}}}}"),
         _ => format!("{{\"note\":\"{}\"}}", draw.hex(200)),
     };
+    let owner = if kind == "Pod" {
+        let owner = replica_set(name, version);
+        format!(
+            ",\"generateName\":\"{owner}-\",\"ownerReferences\":[{{\"apiVersion\":\"apps/v1\",\"kind\":\"ReplicaSet\",\"name\":\"{owner}\",\
+             \"uid\":\"{}\",\"controller\":true,\"blockOwnerDeletion\":true}}]",
+            fixed_uuid(&owner)
+        )
+    } else {
+        String::new()
+    };
     format!(
-        "{{\"kind\":\"{kind}\",\"apiVersion\":\"{version}\",\"metadata\":{{\"name\":\"{object}\",\"namespace\":\"{namespace}\",\"uid\":\"{}\",\
-         \"labels\":{{\"app\":\"{name}\"}}}},\"spec\":{spec}}}",
-        draw.uuid()
+        "{{\"kind\":\"{kind}\",\"apiVersion\":\"{api}\",\"metadata\":{{\"name\":\"{object}\",\"namespace\":\"{namespace}\",\"uid\":\"{}\",\
+         \"labels\":{{\"app\":\"{name}\",\"pod-template-hash\":\"{}\"}}{owner}}},\"spec\":{spec}}}",
+        draw.uuid(),
+        template_hash(version)
     )
 }

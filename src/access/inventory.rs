@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -139,7 +140,7 @@ pub struct WorkloadSeen {
     /// The most trustworthy spec seen, one on a network of its own before one on its node's, which no policy holds; among equals the
     /// greatest in order, so that order of reading doesn't matter. Its labels are the controller's own template's where that was seen:
     /// whoever may change a pod can give that one others.
-    pub pod: Pod,
+    pub pod: Arc<Pod>,
     /// Where it was read from.
     pub basis: PodBasis,
     /// Whether the labels are a template's.
@@ -150,14 +151,19 @@ pub struct WorkloadSeen {
 impl WorkloadSeen {
     /// Takes in one more sight: spec and labels each by themselves, so that order doesn't matter.
     fn join(&mut self, other: WorkloadSeen) {
-        let labels = |seen: &mut WorkloadSeen| (seen.labels_of_template, std::mem::take(&mut seen.pod.metadata.labels));
+        if *self == other {
+            return;
+        }
+        let labels = |seen: &mut WorkloadSeen| {
+            (seen.labels_of_template, std::mem::take(&mut Arc::make_mut(&mut seen.pod).metadata.labels))
+        };
         let mut other = other;
         let (own_labels, other_labels) = (labels(self), labels(&mut other));
         let rank = |seen: &WorkloadSeen| (!seen.pod.spec.host_network, seen.basis);
         if (rank(&other), &other.pod) > (rank(self), &self.pod) {
             *self = other;
         }
-        (self.labels_of_template, self.pod.metadata.labels) = own_labels.max(other_labels);
+        (self.labels_of_template, Arc::make_mut(&mut self.pod).metadata.labels) = own_labels.max(other_labels);
     }
 }
 
@@ -217,7 +223,7 @@ impl Inventory {
             Fact::Workload { cluster, namespace, workload, pod, basis } => {
                 let place = Place { cluster: cluster.clone(), namespace: namespace.clone(), name: workload.name.clone() };
                 let labels_of_template = *basis == PodBasis::Template;
-                let seen = WorkloadSeen { pod: (**pod).clone(), basis: *basis, labels_of_template };
+                let seen = WorkloadSeen { pod: Arc::clone(pod), basis: *basis, labels_of_template };
                 let key = (place, workload.kind.clone());
                 self.workloads.entry(key).and_modify(|kept| kept.join(seen.clone())).or_insert(seen);
             }
@@ -293,7 +299,7 @@ impl Inventory {
                 cluster: place.cluster.clone(),
                 namespace: place.namespace.clone(),
                 workload: Workload { kind: kind.clone(), name: place.name.clone() },
-                pod: Box::new(seen.pod.clone()),
+                pod: Arc::clone(&seen.pod),
                 basis,
             };
             // The labels of a template beside the spec of a pod.

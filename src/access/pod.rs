@@ -5,6 +5,7 @@
 //! strict on types; serde's own reading is for what tightfit wrote itself.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
@@ -386,7 +387,7 @@ pub struct PodRequest {
     /// Its owner.
     pub workload: Workload,
     /// The pod, without what makes each replica unique (its own name).
-    pub pod: Pod,
+    pub pod: Arc<Pod>,
     /// How much of the truth `pod` is.
     pub basis: PodBasis,
 }

@@ -11,6 +11,7 @@ use crate::access::coverage::Sighting;
 use crate::access::identity::{Home, Identity};
 use crate::access::inventory::Fact;
 use crate::access::observation::{Basis, Observation, Outcome, Reject, Skip, Undecided};
+use crate::access::pod::Pod;
 use crate::access::request::Request;
 use crate::access::times::Times;
 
@@ -135,19 +136,14 @@ pub(super) struct Said {
     pub(super) sighting: Option<Sighting>,
     /// Which of the requests are about the name that a record has of its own; it is taken out of them.
     pub(super) holes: Vec<usize>,
-    /// All of it: 128 bits of BLAKE3.
+    /// The least level at which its names stand together.
+    pub(super) level_min: u8,
+    /// All of it but the facts: 128 bits of BLAKE3.
     pub(super) digest: Digest,
     pub(super) signatures: Signatures,
 }
 
 impl Said {
-    /// The least level at which its names stand together.
-    pub(super) fn level_min(&self) -> u8 {
-        let End::Observed(asked) = &self.end else { return 0 };
-        let first = self.holes.first().and_then(|place| asked.get(*place));
-        first.map_or(0, |asked| folded::level_min(&asked.request.key()))
-    }
-
     /// The same with its holes filled.
     pub(super) fn filled(&self, filling: Filling<'_>) -> Said {
         let mut end = self.end.clone();
@@ -288,6 +284,16 @@ fn account_of(identity: &Identity) -> Option<&Home> {
 }
 
 impl Decoded {
+    /// The pods in what it says and shows.
+    pub(super) fn pods(&mut self) -> impl Iterator<Item = &mut Arc<Pod>> {
+        let asked = if let End::Observed(asked) = &mut self.end { asked.as_mut_slice() } else { &mut [] };
+        let admitted = asked
+            .iter_mut()
+            .filter_map(|asked| if let Request::Pod(pod) = &mut asked.request { Some(&mut pod.pod) } else { None });
+        let shown = self.facts.iter_mut().filter_map(|fact| if let Fact::Workload { pod, .. } = fact { Some(pod) } else { None });
+        admitted.chain(shown)
+    }
+
     /// The id, of bounded size, and the time; and what is left.
     pub(super) fn apart(self) -> (String, Option<Timestamp>, Kept) {
         let Decoded { mut id, stage, time, issued_to, allowed_by, mut end, facts, mut sighting } = self;
@@ -296,10 +302,17 @@ impl Decoded {
         }
         let (name, holes) = hole::cut(&mut end, &mut sighting);
         let signatures = Signatures::of(&issued_to, &allowed_by, &end);
-        let whole = serde_json::to_vec(&(&issued_to, &allowed_by, &end, &facts, &sighting, &holes)).unwrap_or_default();
+        let whole = serde_json::to_vec(&(&issued_to, &allowed_by, &end, &sighting, &holes)).unwrap_or_default();
         let mut digest = Digest::default();
         blake3::Hasher::new().update(&whole).finalize_xof().fill(&mut digest);
-        let said = Said { issued_to, allowed_by, end, facts, sighting, holes, digest, signatures };
+        let level_min = match &end {
+            End::Observed(asked) => {
+                let first = holes.first().and_then(|place| asked.get(*place));
+                first.map_or(0, |asked| folded::level_min(&asked.request.key()))
+            }
+            End::Undecided { .. } | End::Skipped(_) | End::Rejected { .. } => 0,
+        };
+        let said = Said { issued_to, allowed_by, end, facts, sighting, holes, level_min, digest, signatures };
         (id, time, Kept::new(stage, name, said))
     }
 

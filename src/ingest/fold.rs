@@ -6,8 +6,8 @@
 
 use std::sync::Arc;
 
-use indexmap::IndexMap;
 use indexmap::map::Entry;
+use indexmap::{Equivalent, IndexMap};
 use jiff::{Timestamp, Unit};
 use rapidhash::fast::RandomState;
 use rapidhash::{RapidHashMap, RapidHashSet};
@@ -36,8 +36,31 @@ pub(super) struct Fold {
     named: RapidHashMap<Digest, Names>,
     /// Where what the current batch says of no name is kept, by its place in the batch.
     placed: Vec<Option<usize>>,
+    /// Where what it says of a name is kept.
+    near: IndexMap<Near<String>, usize, RandomState>,
     /// What the current batch adds to.
     touched: Vec<usize>,
+}
+
+/// What decides where the current batch's word on a name is kept: its place in the batch, the level, and of the name what counts there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Near<T>(usize, u8, T);
+
+impl Equivalent<Near<String>> for Near<&str> {
+    fn equivalent(&self, other: &Near<String>) -> bool {
+        *self == Near(other.0, other.1, other.2.as_str())
+    }
+}
+
+impl<'a> Near<&'a str> {
+    fn of(taken: Taken<'a>, level: u8) -> Self {
+        let counts = match level {
+            0 => taken.name,
+            LEVEL_MAX.. => "",
+            _ => taken.name.rfind('/').and_then(|slash| taken.name.get(..=slash)).unwrap_or_default(),
+        };
+        Near(taken.place, level, counts)
+    }
 }
 
 /// The names of which one thing was said, as far as they tell at which level they stand together.
@@ -170,12 +193,13 @@ impl Fold {
     }
 
     fn place_of_name(&mut self, taken: Taken<'_>) -> usize {
+        let names = self.named.entry(taken.said.digest).or_default();
+        if let Some(place) = self.near.get(&Near::of(taken, names.level)) {
+            return *place;
+        }
         let level = match self.names_max {
             0 => 0,
-            names_max => {
-                let names = self.named.entry(taken.said.digest).or_default();
-                names.level_with(taken.name, taken.said.level_min(), names_max)
-            }
+            names_max => names.level_with(taken.name, taken.said.level_min, names_max),
         };
         let class = (level > 0).then(|| Class::of(taken.name, level));
         let text = class.as_ref().map_or(taken.name, Class::frame);
@@ -188,12 +212,15 @@ impl Fold {
             (Some(kept), Some(class)) => kept.join(&class),
             (kept, class) => *kept = class,
         }
+        let Near(batch, level, counts) = Near::of(taken, level);
+        self.near.insert(Near(batch, level, counts.to_owned()), place);
         place
     }
 
     /// Ends a batch of a file, whose first record has this number.
     pub(super) fn end_batch(&mut self, batch: &Batch, file: &str, first_record: u64, sink: &mut dyn Sink) {
         self.placed.clear();
+        self.near.clear();
         for place in self.touched.drain(..) {
             let Some((_, cell)) = self.kept.get_index_mut(place) else { continue };
             for (time, number) in cell.ends.take().into_iter().flatten() {
@@ -251,7 +278,6 @@ fn push(said: &Said, times: Option<(&Times, u8)>, origin: Origin<'_>, sink: &mut
         (End::Skipped(skip), _) => Record::Skipped { skip: *skip, count },
         (End::Rejected { reject, detail }, _) => Record::Rejected { reject: *reject, detail, origin },
     });
-    said.facts.iter().for_each(|fact| sink.fact(fact));
     if let (Some(sighting), Some((times, _))) = (&said.sighting, times) {
         sink.sighting(sighting, times);
     }

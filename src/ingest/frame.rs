@@ -10,8 +10,8 @@
 
 use memchr::{memchr, memchr3};
 
-use super::skim::{self, Listing, Member};
-use super::skimmed::listing;
+use super::skim::{self, Member};
+use super::skimmed::{Mark, listing};
 use crate::access::observation::Reject;
 use state::{Hold, Mode, Step, Want, is_blank, is_word};
 
@@ -31,7 +31,7 @@ pub(super) enum Frame<'a> {
     /// That envelope ends.
     Close,
     /// One value, valid UTF-8, balanced; with its members where it was skimmed, else without any.
-    Value(&'a str, &'a [Member]),
+    Value(&'a str, &'a [Member<Mark>]),
     /// Something that is no value, and in which way.
     Rejected(Reject, String),
 }
@@ -62,7 +62,7 @@ pub(super) struct Framer {
     /// Where the members of the outermost object before the current one end.
     head_end: usize,
     resync: u8,
-    members: Vec<Member>,
+    members: Vec<Member<Mark>>,
 }
 
 impl Framer {
@@ -219,11 +219,10 @@ impl Framer {
             return None;
         }
         let stream = self.hold == Hold::Stream;
-        let is_envelope = |depth: u8, name: &[u8], first: u8| {
-            stream && depth == 1 && first == b'[' && ENVELOPE_KEYS.iter().any(|key| key.as_bytes() == name)
-        };
-        let listing = |depth, name: &[u8], first| {
-            if is_envelope(depth, name, first) { Listing::Refused } else { listing(depth, name, first) }
+        let is_envelope = |name: &[u8]| stream && ENVELOPE_KEYS.iter().any(|key| key.as_bytes() == name);
+        let listing = |parent: Option<Mark>, name: &[u8], first| {
+            let refused = first == b'[' && parent.is_none() && is_envelope(name);
+            if refused { None } else { listing(parent, name, first) }
         };
         let length = skim::object(bytes, listing, &mut self.members).filter(|length| *length <= self.limit)?;
         let json = std::str::from_utf8(bytes.get(..length)?).ok()?;

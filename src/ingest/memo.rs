@@ -6,12 +6,15 @@
 //!
 //! Invariant: what is recalled equals what decoding the record afresh would give, id and time aside.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
-use memchr::memmem;
-use rapidhash::RapidHashMap;
+use memchr::{memchr_iter, memmem};
+use rapidhash::{RapidHashMap, RapidHashSet};
 
 use super::decoded::{Decoded, Dependence, Kept, Leaf, Reads};
-use super::skimmed::Skimmed;
+use super::skimmed::Named;
+use crate::access::pod::Pod;
 
 /// How much the signatures of one memo may take, in bytes; then it is emptied.
 const BYTES_MAX: usize = 24 << 20;
@@ -21,6 +24,9 @@ const SAID_BYTES: usize = 2 << 10;
 
 /// Sets of values that records of one signature were seen to read; records that read yet another are decoded every time.
 const READS_MAX: usize = 4;
+
+/// Pods of which no two are alike that are kept to be shared; each takes some kilobytes.
+const PODS_MAX: usize = 1024;
 
 /// A shorter name stands in other text by chance, in bytes.
 const NAME_BYTES_MIN: usize = 3;
@@ -51,28 +57,33 @@ pub(super) struct Signature(Vec<u8>);
 impl Signature {
     /// Adds one member; lengths stand before the texts, so that no two sets of members are written alike.
     pub(super) fn put(&mut self, name: &str, value: &str) {
+        self.0.reserve(2 * size_of::<u32>() + name.len() + value.len());
         for part in [name, value] {
-            self.0.extend_from_slice(&part.len().to_le_bytes());
-            self.0.extend_from_slice(part.as_bytes());
+            // A record is smaller than this.
+            let length = u32::try_from(part.len()).unwrap_or(u32::MAX);
+            self.0.extend_from_slice(&length.to_le_bytes());
         }
+        self.0.extend_from_slice(name.as_bytes());
+        self.0.extend_from_slice(value.as_bytes());
     }
 
-    /// Adds a list of resources without the name that some of them end in.
+    /// Adds a list of resources without the name that some of them end in; the name holds no quote.
     pub(super) fn put_without(&mut self, resources: &str, name: &str) {
         let mut rest = resources;
-        while let Some(at) = rest.find(name) {
-            let (before, after) = (rest.get(..at).unwrap_or_default(), rest.get(at + name.len()..).unwrap_or_default());
-            let ends = before.ends_with(['/', ':']) && after.starts_with('"');
-            self.put(before, if ends { "\u{1}" } else { name });
-            rest = after;
+        for quote in memchr_iter(b'"', resources.as_bytes()) {
+            let Some((before, after)) = rest.split_at_checked(quote - (resources.len() - rest.len())) else { continue };
+            if let Some(before) = before.strip_suffix(name).filter(|before| before.ends_with(['/', ':'])) {
+                self.put(before, "\u{1}");
+                rest = after;
+            }
         }
         self.put("", rest);
     }
 
     /// Adds an object whose members `put` adds.
-    pub(super) fn nested(&mut self, name: &str, object: Skimmed<'_>, put: impl Fn(&str, &str, Skimmed<'_>, &mut Self)) {
-        self.put(name, "{");
-        object.own().for_each(|(name, value, below)| put(name, value, below, self));
+    pub(super) fn nested(&mut self, object: Named<'_>, put: impl Fn(Named<'_>, &mut Self)) {
+        self.put(object.name, "{");
+        object.below.own().for_each(|own| put(own, self));
         self.put("", "}");
     }
 }
@@ -86,6 +97,7 @@ pub(super) struct Memo {
     signature: Signature,
     batches: u64,
     forgets: bool,
+    pods: RapidHashSet<Arc<Pod>>,
 }
 
 /// What is known of a signature.
@@ -124,15 +136,16 @@ impl Memo {
         for named in [true, false] {
             self.signature.0.clear();
             let Some(own) = record.sign(named, &mut self.signature) else { break };
-            if named && own.name.is_none() {
-                continue;
-            }
             if let Some(kept) = find(&self.known, &mut self.signature, record, own.name) {
                 out(Leaf { id: own.id, time: Some(own.time), name: own.name.unwrap_or(&kept.name), kept });
                 return true;
             }
+            if own.name.is_none() {
+                break;
+            }
         }
-        let Some((decoded, dependence)) = decode() else { return false };
+        let Some((mut decoded, dependence)) = decode() else { return false };
+        decoded.pods().for_each(|pod| self.share(pod));
         let (id, time, kept) = decoded.apart();
         out(Leaf { id: &id, time, name: &kept.name, kept: &kept });
         self.keep(record, dependence, kept);
@@ -182,6 +195,18 @@ impl Memo {
         if own.name.is_none_or(|name| is_apart(name, &self.signature.0)) {
             self.insert(Known::Said(kept));
         }
+    }
+
+    /// Lets a pod be the one that is like it.
+    fn share(&mut self, pod: &mut Arc<Pod>) {
+        if let Some(alike) = self.pods.get(pod) {
+            *pod = Arc::clone(alike);
+            return;
+        }
+        if self.pods.len() >= PODS_MAX {
+            self.pods.clear();
+        }
+        self.pods.insert(Arc::clone(pod));
     }
 
     fn insert(&mut self, known: Known) {

@@ -72,11 +72,21 @@ const WHOLE_BYTES_MAX: u64 = 8 << 20;
 /// And only into so many bytes.
 const INFLATED_BYTES_MAX: usize = 32 << 20;
 
+/// What one file after another is read into: fresh memory costs as much as decompression itself.
+#[derive(Default)]
+pub(super) struct Buffers {
+    packed: Vec<u8>,
+    /// Decompressed bytes; of a file that was read, whatever is in it is of no use any more.
+    pub(super) whole: Vec<u8>,
+}
+
 /// Decompressed bytes of a file.
 pub(super) struct Opened {
     /// All of it, where it was decompressed in one step and not yet given.
     whole: Option<Vec<u8>>,
     stream: Box<dyn BufRead>,
+    /// How many bytes of the stream's buffer were given.
+    given: usize,
     raw: Raw,
     bytes: u64,
     bytes_max: u64,
@@ -85,17 +95,25 @@ pub(super) struct Opened {
 
 impl Opened {
     /// Opens a file and looks at its first bytes.
-    pub(super) fn new(path: &Path, bytes_max: u64) -> Result<Self, (Stop, Raw)> {
+    pub(super) fn new(path: &Path, bytes_max: u64, buffers: &mut Buffers) -> Result<Self, (Stop, Raw)> {
         let raw = Raw::default();
-        if let Some(whole) = inflated(path, &raw) {
-            return Ok(Opened { whole: Some(whole), stream: Box::new(io::empty()), raw, bytes: 0, bytes_max, compressed: true });
+        if let Some(whole) = inflated(path, &raw, buffers) {
+            return Ok(Opened {
+                whole: Some(whole),
+                stream: Box::new(io::empty()),
+                given: 0,
+                raw,
+                bytes: 0,
+                bytes_max,
+                compressed: true,
+            });
         }
         let opened = File::open(path).and_then(|file| {
             let counted = Counted { file, raw: raw.clone() };
             unpack(Box::new(BufReader::with_capacity(CHUNK_BYTES, counted)))
         });
         match opened {
-            Ok((stream, compressed)) => Ok(Opened { whole: None, stream, raw, bytes: 0, bytes_max, compressed }),
+            Ok((stream, compressed)) => Ok(Opened { whole: None, stream, given: 0, raw, bytes: 0, bytes_max, compressed }),
             Err(error) => Err((stop_of(&error, raw.bytes()), raw)),
         }
     }
@@ -107,13 +125,37 @@ impl Opened {
 
     /// Replaces `chunk` by the next bytes; empty at the end.
     pub(super) fn next(&mut self, chunk: &mut Vec<u8>) -> Result<(), Stop> {
-        let length = match self.whole.take() {
+        match self.whole.take() {
             Some(whole) => {
                 *chunk = whole;
-                chunk.len()
+                self.count(chunk.len())
             }
-            None => self.streamed(chunk)?,
+            None => {
+                chunk.clear();
+                chunk.extend_from_slice(self.next_of_stream()?);
+                Ok(())
+            }
+        }
+    }
+
+    /// The next bytes behind what [`Opened::next`] gave first; empty at the end.
+    pub(super) fn next_of_stream(&mut self) -> Result<&[u8], Stop> {
+        self.stream.consume(std::mem::take(&mut self.given));
+        let length = loop {
+            match self.stream.fill_buf() {
+                Ok(bytes) => break bytes.len(),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(stop_of(&error, self.raw.bytes())),
+            }
         };
+        self.given = length;
+        self.count(length)?;
+        // They are there already.
+        self.stream.fill_buf().map_err(|error| stop_of(&error, self.raw.bytes()))
+    }
+
+    /// Counts bytes, of which there may be too many.
+    fn count(&mut self, length: usize) -> Result<(), Stop> {
         self.bytes += u64::try_from(length).unwrap_or(u64::MAX);
         if self.bytes > self.bytes_max {
             let limit = self.bytes_max;
@@ -127,51 +169,37 @@ impl Opened {
     }
 }
 
-impl Opened {
-    /// Replaces `chunk` by the next bytes of the stream.
-    fn streamed(&mut self, chunk: &mut Vec<u8>) -> Result<usize, Stop> {
-        chunk.clear();
-        let length = loop {
-            match self.stream.fill_buf() {
-                Ok(bytes) => {
-                    chunk.extend_from_slice(bytes);
-                    break bytes.len();
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(stop_of(&error, self.raw.bytes())),
-            }
-        };
-        self.stream.consume(length);
-        Ok(length)
-    }
-}
-
 /// A small gzip file of one member, decompressed in one step: twice as fast as a stream. `None` for any other file, and for one that is
 /// damaged: of that the stream gives what is there, and says what is wrong.
-fn inflated(path: &Path, raw: &Raw) -> Option<Vec<u8>> {
+fn inflated(path: &Path, raw: &Raw, buffers: &mut Buffers) -> Option<Vec<u8>> {
     let mut file = File::open(path).ok()?;
     let metadata = file.metadata().ok().filter(|metadata| metadata.is_file() && metadata.len() <= WHOLE_BYTES_MAX)?;
     let mut start = [0; 3];
     file.read_exact(&mut start).ok().filter(|()| start == GZIP)?;
-    let mut packed = start.to_vec();
+    let Buffers { packed, whole } = buffers;
+    packed.clear();
+    packed.extend_from_slice(&start);
     packed.reserve_exact(usize::try_from(metadata.len()).ok()?);
-    file.take(WHOLE_BYTES_MAX).read_to_end(&mut packed).ok()?;
+    file.take(WHOLE_BYTES_MAX).read_to_end(packed).ok()?;
     // Another member may begin here; what looks so by chance is streamed too.
     if memmem::find(packed.get(GZIP.len()..)?, &GZIP).is_some() {
         return None;
     }
     let (_, size) = packed.split_last_chunk::<4>()?;
     let size = usize::try_from(u32::from_le_bytes(*size)).ok().filter(|size| *size <= INFLATED_BYTES_MAX)?;
-    let mut bytes = vec![0; size];
-    let length = libdeflater::Decompressor::new().gzip_decompress(&packed, &mut bytes).ok()?;
+    // What it holds is overwritten.
+    whole.resize(whole.len().max(size), 0);
+    let bytes = whole.get_mut(..size)?;
+    let length = libdeflater::Decompressor::new().gzip_decompress(packed, bytes).ok()?;
     // Compression inside compression is undone by the stream.
-    if length != size || length == 0 || is_packed(&bytes) {
+    if length != size || length == 0 || is_packed(bytes) {
         return None;
     }
     let state = &raw.0;
     state.bytes.set(u64::try_from(packed.len()).ok()?);
-    state.hash.borrow_mut().update(&packed);
-    Some(bytes)
+    state.hash.borrow_mut().update(packed);
+    whole.truncate(size);
+    Some(std::mem::take(whole))
 }
 
 /// How a gzip file begins (RFC 1952); there is no other method than 8.

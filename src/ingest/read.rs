@@ -1,11 +1,11 @@
 //! Reading: several threads decode one input each, one thread takes what they decoded in the inputs' order and calls the sink.
 
-use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Condvar, Mutex, PoisonError};
 
 use jiff::Timestamp;
+use rapidhash::RapidHashSet;
 
 use crate::access::ledger::{FileFault, FileLedger};
 use crate::access::observation::{Origin, Record, Sink, Skip};
@@ -15,9 +15,9 @@ use crate::config::{Pattern, VpcFormat};
 use super::IngestError;
 use super::batch::{Batch, Taken};
 use super::fold::Fold;
-use super::memo::Memo;
 use super::once::Once;
 use super::source::{Input, InputKind};
+use file::Desk;
 
 mod column;
 mod delivery;
@@ -150,6 +150,7 @@ pub fn read(inputs: &[Input], options: &Options<'_>, sink: &mut dyn Sink, progre
         sink,
         once: Once::default(),
         fold: Fold::new(options.names_max),
+        shown: RapidHashSet::default(),
         reading: Reading::default(),
         raw_bytes: 0,
         progress,
@@ -179,7 +180,7 @@ fn delivered(name: &str) -> Option<(&str, &str, &str)> {
 
 /// A reading thread: takes inputs in order, but never far ahead of the consumer.
 fn work(logs: &[&Input], options: &Options<'_>, turn: &Mutex<Turn>, changed: &Condvar, jobs: usize) {
-    let memo = RefCell::new(Memo::new(options.plainly));
+    let mut desk = Desk::new(options);
     loop {
         let (input, parcels) = {
             let state = turn.lock().unwrap_or_else(PoisonError::into_inner);
@@ -193,12 +194,12 @@ fn work(logs: &[&Input], options: &Options<'_>, turn: &Mutex<Turn>, changed: &Co
             (*input, parcels)
         };
         changed.notify_all();
-        read_one(input, options, &memo, &parcels);
+        read_one(input, options, &mut desk, &parcels);
     }
 }
 
-fn read_one(input: &Input, options: &Options<'_>, memo: &RefCell<Memo>, parcels: &SyncSender<Parcel>) {
-    let end = file::read(input, options, memo, &mut |batch, raw_bytes| parcels.send(Parcel::Batch { batch, raw_bytes }).is_ok());
+fn read_one(input: &Input, options: &Options<'_>, desk: &mut Desk, parcels: &SyncSender<Parcel>) {
+    let end = file::read(input, options, desk, &mut |batch, raw_bytes| parcels.send(Parcel::Batch { batch, raw_bytes }).is_ok());
     // The consumer takes every parcel up to the end, so this arrives.
     let _ = parcels.send(end);
 }
@@ -217,6 +218,8 @@ struct Consumer<'a> {
     sink: &'a mut dyn Sink,
     once: Once,
     fold: Fold,
+    /// What the current batch says and whose facts were taken, by its place in the batch.
+    shown: RapidHashSet<usize>,
     reading: Reading,
     raw_bytes: u64,
     progress: &'a (dyn Fn(u64, u64) + Sync),
@@ -235,6 +238,7 @@ impl Consumer<'_> {
                         self.reading.records += 1;
                         self.take(taken, &batch, Origin { file: &input.name, record: ledger.records });
                     }
+                    self.shown.clear();
                     self.fold.end_batch(&batch, &input.name, first, self.sink);
                 }
                 Parcel::End { fault, digest: whole, raw_bytes } => {
@@ -252,12 +256,12 @@ impl Consumer<'_> {
         if self.is_outside(taken.time) {
             return self.sink.record(&Record::Skipped { skip: Skip::OutsideWindow, count: 1 });
         }
+        // Deliveries of one record may carry different bodies: what exists is taken from all of them, in any order.
+        if !taken.said.facts.is_empty() && self.shown.insert(taken.place) {
+            taken.said.facts.iter().for_each(|fact| self.sink.fact(fact));
+        }
         match self.once.pass_over(&taken) {
-            Some(skip) => {
-                self.sink.record(&Record::Skipped { skip, count: 1 });
-                // They may carry different bodies: what exists is taken from all of them, in any order.
-                taken.said.facts.iter().for_each(|fact| self.sink.fact(fact));
-            }
+            Some(skip) => self.sink.record(&Record::Skipped { skip, count: 1 }),
             None => self.fold.take(taken, batch, origin, self.sink),
         }
     }

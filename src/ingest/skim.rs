@@ -21,27 +21,27 @@ const DIGITS_MAX: usize = 15;
 /// Objects inside each other whose members are listed.
 const LISTED_MAX: u8 = 4;
 
-/// What is done with a member's value.
+/// How a member is listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Listing {
-    /// It is passed over; where it is an object, its members are not listed.
-    Closed,
-    /// Where it is an object, its members are listed too.
-    Opened,
-    /// The object is not one to skim at all.
-    Refused,
+pub struct Listing<M> {
+    /// What it is told by afterwards.
+    pub mark: M,
+    /// Whether its own members are listed too, where it is an object.
+    pub opened: bool,
 }
 
 /// A member of an object, by where its parts stand in the skimmed bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Member {
+pub struct Member<M> {
+    /// What it was listed by.
+    pub mark: M,
     /// How many members behind this one stand inside it, at any depth.
     pub below: usize,
     name: (u32, u32),
     value: (u32, u32),
 }
 
-impl Member {
+impl<M> Member<M> {
     /// Its name, without quotes; it holds no escapes.
     #[must_use]
     pub fn name<'a>(&self, json: &'a str) -> &'a str {
@@ -60,23 +60,28 @@ fn part(json: &str, (start, end): (u32, u32)) -> &str {
 }
 
 /// Lists the members of the object that `bytes` begin with, in order, and gives its length in bytes. `listing` is asked for each
-/// listed member by depth, name and the first byte of its value; the members of an opened one follow it, one deeper. `None` where the
-/// object ends too early, is malformed, unusual or refused; `members` is of no use then. UTF-8 is not looked at.
-pub fn object(bytes: &[u8], listing: impl Fn(u8, &[u8], u8) -> Listing, members: &mut Vec<Member>) -> Option<usize> {
+/// listed member by the mark of the member that it stands in (`None` for the outermost), its name and the first byte of its value; with
+/// `None` it refuses the whole object. The members of an opened one follow it, one deeper. `None` where the object ends too early, is
+/// malformed, unusual or refused; `members` is of no use then. UTF-8 is not looked at.
+pub fn object<M: Copy>(
+    bytes: &[u8],
+    listing: impl Fn(Option<M>, &[u8], u8) -> Option<Listing<M>>,
+    members: &mut Vec<Member<M>>,
+) -> Option<usize> {
     members.clear();
     if bytes.first() != Some(&b'{') {
         return None;
     }
-    listed(bytes, 1, 1, &listing, members)
+    listed(bytes, 1, (1, None), &listing, members)
 }
 
 /// The members of an object whose brace stands before `at`; gives where it ends.
-fn listed(
+fn listed<M: Copy>(
     bytes: &[u8],
     at: usize,
-    depth: u8,
-    listing: &impl Fn(u8, &[u8], u8) -> Listing,
-    members: &mut Vec<Member>,
+    (depth, parent): (u8, Option<M>),
+    listing: &impl Fn(Option<M>, &[u8], u8) -> Option<Listing<M>>,
+    members: &mut Vec<Member<M>>,
 ) -> Option<usize> {
     let mut at = blank(bytes, at);
     if bytes.get(at) == Some(&b'}') {
@@ -97,12 +102,13 @@ fn listed(
         }
         at = blank(bytes, at + 1);
         let (place, start) = (members.len(), at);
-        members.push(Member { below: 0, name: span(name)?, value: (0, 0) });
         let first = *bytes.get(at)?;
-        at = match listing(depth, bytes.get(name.0..name.1)?, first) {
-            Listing::Refused => return None,
-            Listing::Opened if first == b'{' && depth < LISTED_MAX => listed(bytes, at + 1, depth + 1, listing, members)?,
-            Listing::Opened | Listing::Closed => value(bytes, at)?,
+        let Listing { mark, opened } = listing(parent, bytes.get(name.0..name.1)?, first)?;
+        members.push(Member { mark, below: 0, name: span(name)?, value: (0, 0) });
+        at = if opened && first == b'{' && depth < LISTED_MAX {
+            listed(bytes, at + 1, (depth + 1, Some(mark)), listing, members)?
+        } else {
+            value(bytes, at)?
         };
         let below = members.len() - place - 1;
         let member = members.get_mut(place)?;

@@ -12,7 +12,7 @@ use super::frame::{ENVELOPE_KEYS, Frame, Framer};
 use super::members::Members;
 use super::memo::Memo;
 use super::skim::{self, Member};
-use super::skimmed::{Skimmed, listing};
+use super::skimmed::{Mark, Skimmed, listing};
 use super::sniff::{EXPECTED, cri_prefix};
 use super::{audit, cloudtrail, flow, moment};
 use crate::access::identity::is_object_name;
@@ -65,7 +65,7 @@ impl Unwrapper<'_> {
     }
 
     /// Opens one framed value, with its members where it was skimmed; every record in it goes to `out`.
-    pub(super) fn open(&self, json: &str, members: &[Member], surround: &Surround, out: &mut Out<'_>) {
+    pub(super) fn open(&self, json: &str, members: &[Member<Mark>], surround: &Surround, out: &mut Out<'_>) {
         let mut budget = Budget { depth: 0, bytes: self.record_bytes_max.saturating_mul(EXPANSION_MAX) };
         self.value(json, members, surround, &mut budget, out);
     }
@@ -77,12 +77,11 @@ impl Unwrapper<'_> {
             let decode = || cloudtrail::decode_with_dependence(json.as_bytes(), self.catalog);
             return self.memo.borrow_mut().recall(&record, decode, out);
         }
-        let event = audit::Native { event: record, surround };
         let decode = || audit::decode_with_dependence(&Members::of(json)?, surround);
-        event.is_one() && self.memo.borrow_mut().recall(&event, decode, out)
+        audit::Native::of(record, surround).is_some_and(|event| self.memo.borrow_mut().recall(&event, decode, out))
     }
 
-    fn value(&self, json: &str, members: &[Member], surround: &Surround, budget: &mut Budget, out: &mut Out<'_>) {
+    fn value(&self, json: &str, members: &[Member<Mark>], surround: &Surround, budget: &mut Budget, out: &mut Out<'_>) {
         if budget.depth >= DEPTH_MAX {
             return rejected(Reject::TooDeep, format!("more than {DEPTH_MAX} wrappers around it"), out);
         }

@@ -83,11 +83,36 @@ fn changes() -> Vec<(&'static str, Value)> {
     ]
 }
 
+/// The same of what says which bodies are read, and whom a message names.
+fn changes_of_bodies() -> Vec<(&'static str, Value)> {
+    vec![
+        ("/user/uid", json!("another")),
+        ("/user/uid", json!(5)),
+        ("/objectRef/name", json!(5)),
+        ("/objectRef/uid", json!("another")),
+        ("/requestObject", json!({"kind": "Event", "apiVersion": "v1", "metadata": {"name": "made"}})),
+        (
+            "/requestObject",
+            json!({"kind": "Event", "apiVersion": "v1", "metadata": {"name": "made", "ownerReferences": [
+            {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "r", "uid": "u", "blockOwnerDeletion": true}]}}),
+        ),
+        (
+            "/requestObject",
+            json!({"kind": "Event", "apiVersion": "v1", "metadata": {"name": "made", "ownerReferences": [
+            {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "s", "uid": "u", "blockOwnerDeletion": true}]}}),
+        ),
+        ("/responseObject", json!({"kind": "Pod", "metadata": {"annotations": {"openshift.io/scc": "anyuid"}}, "spec": {}})),
+        ("/responseObject", json!("skipped-too-big-size-object")),
+        ("/errorMessage", json!("Access Denied")),
+        ("/errorMessage", json!("Rate exceeded")),
+    ]
+}
+
 /// Some records that differ from one in what is read, and some in what is not; no two have the same id.
 fn variants(record: &Value, number: usize) -> Vec<Value> {
     let is_trail = record.get("eventName").is_some();
     let base = std::iter::once(record.clone());
-    let changed = changes().into_iter().filter_map(|(place, value)| {
+    let changed = changes().into_iter().chain(changes_of_bodies()).filter_map(|(place, value)| {
         let mut other = record.clone();
         *other.pointer_mut(place)? = value;
         Some(other)

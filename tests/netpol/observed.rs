@@ -90,7 +90,7 @@ fn scene(seed: u64) -> Scene {
             cluster: "dev".to_owned(),
             namespace: pod.namespace.clone(),
             workload: pod.workload.clone().unwrap(),
-            pod: Box::new(serde_json::from_value(template).unwrap()),
+            pod: std::sync::Arc::new(serde_json::from_value(template).unwrap()),
             basis: PodBasis::Template,
         });
     }

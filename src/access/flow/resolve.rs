@@ -342,7 +342,7 @@ impl Scene<'_> {
 
     fn template(&self, namespace: &str, workload: &Workload) -> Option<&Pod> {
         let key = (self.place(namespace, &workload.name), workload.kind.clone());
-        self.inventory.workloads.get(&key).map(|seen| &seen.pod)
+        self.inventory.workloads.get(&key).map(|seen| &*seen.pod)
     }
 
     /// A pod whose owner something names: as one of that owner's where its labels do not gainsay it, else by its own labels.

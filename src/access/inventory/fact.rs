@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -24,7 +25,7 @@ pub enum Fact {
         /// The owner of the pods.
         workload: Workload,
         /// A pod of it or its template.
-        pod: Box<Pod>,
+        pod: Arc<Pod>,
         /// Where `pod` was read from.
         basis: PodBasis,
     },

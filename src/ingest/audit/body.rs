@@ -1,5 +1,9 @@
 //! The bodies of an event: which object was written, and which pods were admitted into a namespace by it.
 
+use std::cell::Cell;
+use std::sync::Arc;
+
+use memchr::memmem;
 use serde_json::Value;
 
 use super::event::Event;
@@ -28,21 +32,58 @@ const CONTROLLERS: &[(&str, &str, &str)] = &[
 /// A template that nothing runs by itself: admission checks it as it checks a controller's.
 const POD_TEMPLATE: &str = "PodTemplate";
 
+/// Words that bodies are searched for before any of them is read: owners, and what OpenShift admitted a pod by.
+pub(super) const WORDS: [&str; 2] = ["ownerReferences", "openshift.io/scc"];
+
+/// Whether a body as written holds a word.
+pub(super) fn holds(body: &str, word: &str) -> bool {
+    memmem::find(body.as_bytes(), word.as_bytes()).is_some()
+}
+
+/// A body of an event, as it was sent or answered; it remembers whether it was read.
+#[derive(Debug)]
+pub(super) struct Sent<'a> {
+    json: &'a str,
+    read: Cell<bool>,
+}
+
+impl<'a> Sent<'a> {
+    pub(super) fn new(json: &'a str) -> Self {
+        Sent { json, read: Cell::new(false) }
+    }
+
+    /// All of it, where it is JSON.
+    pub(super) fn read(&self) -> Option<Value> {
+        self.read.set(true);
+        serde_json::from_str(self.json).ok()
+    }
+
+    /// Whether it holds one of [`WORDS`]; that is no reading.
+    pub(super) fn holds(&self, word: &str) -> bool {
+        holds(self.json, word)
+    }
+
+    pub(super) fn is_read(&self) -> bool {
+        self.read.get()
+    }
+}
+
 /// An object that an event carries, and where it stood.
+#[derive(Debug)]
 pub(super) struct Body {
     pub(super) object: Value,
     pub(super) basis: PodBasis,
 }
 
 /// The object as stored, else as sent. A patch alone is no object. `None` where there is none, or only an error.
-pub(super) fn written(event: &Event<'_>) -> Option<Body> {
-    let parse = |json: Option<&str>, basis| {
-        let object: Value = serde_json::from_str(json?).ok()?;
+pub(super) fn written<'e>(event: &'e Event<'_>) -> Option<&'e Body> {
+    let parse = |sent: Option<&Sent<'_>>, basis| {
+        let object = sent?.read()?;
         let status = object.get("kind").and_then(Value::as_str) == Some("Status");
         (object.is_object() && !status).then_some(Body { object, basis })
     };
-    let sent = || if event.verb == "patch" { None } else { parse(event.request, PodBasis::Request) };
-    parse(event.response, PodBasis::Response).or_else(sent)
+    let sent = || if event.verb == "patch" { None } else { parse(event.request.as_ref(), PodBasis::Request) };
+    event.written.get_or_init(|| parse(event.response.as_ref(), PodBasis::Response).or_else(sent)).as_ref()
 }
 
 /// Whether nothing was stored.
@@ -124,7 +165,7 @@ pub(super) fn admitted(
     Some(Asked {
         identity: Identity::namespace(cluster, &namespace),
         groups: Vec::new(),
-        request: Request::Pod(Box::new(PodRequest { workload, pod, basis })),
+        request: Request::Pod(Box::new(PodRequest { workload, pod: Arc::new(pod), basis })),
         basis: stated,
         outcome,
     })

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::body;
+use super::body::{self, Sent};
 use super::event::Event;
 use crate::access::identity::is_object_name;
 use crate::access::kube::{KubeRequest, KubeResource, KubeTarget, OWNERS_ENFORCED};
@@ -59,10 +59,10 @@ enum Rights {
 }
 
 fn rights(event: &Event<'_>, resource: &KubeResource) -> Option<Rights> {
-    if !matches!(event.verb.as_str(), "create" | "update" | "patch") || changes_owners_alone(event) {
+    if !matches!(event.verb.as_str(), "create" | "update" | "patch") {
         return None;
     }
-    match (resource.api_group.as_str(), resource.resource.as_str(), resource.subresource.as_str()) {
+    let rights = match (resource.api_group.as_str(), resource.resource.as_str(), resource.subresource.as_str()) {
         (RBAC, "rolebindings" | "clusterrolebindings", "") => Some(Rights::Binding),
         (RBAC, "roles" | "clusterroles", "") => Some(Rights::Role),
         ("certificates.k8s.io", "certificatesigningrequests", "approval" | "status") if event.verb != "create" => {
@@ -74,15 +74,16 @@ fn rights(event: &Event<'_>, resource: &KubeResource) -> Option<Rights> {
             Some(Rights::Parameters)
         }
         _ => None,
-    }
+    };
+    rights.filter(|_| !changes_owners_alone(event))
 }
 
 /// Whether a patch touches nothing but finalizers and owners: then no rights are looked at. What an update changes cannot be told.
 /// (`IsOnlyMutatingGCFields` of pkg/registry/rbac/helpers.go)
 fn changes_owners_alone(event: &Event<'_>) -> bool {
     const FIELDS: &[&str] = &["finalizers", "ownerReferences", "managedFields"];
-    let sent = event.request.filter(|_| event.verb == "patch").and_then(|sent| serde_json::from_str::<Value>(sent).ok());
-    match sent {
+    let sent = event.request.as_ref().filter(|_| event.verb == "patch");
+    match sent.and_then(Sent::read) {
         Some(Value::Array(operations)) => {
             let of_owners = |path: &str| {
                 path.split('/').nth(1) == Some("metadata") && path.split('/').nth(2).is_some_and(|field| FIELDS.contains(&field))
@@ -252,12 +253,10 @@ pub(super) fn group_of(version: &str) -> &str {
 /// there before, so whether it changes owners cannot be told. An owner's resource is told from its kind. (plugin/pkg/admission/gc/gc_admission.go)
 /// <https://kubernetes.io/docs/reference/access-authn-authz/admission-controllers/#ownerreferencespermissionenforcement>
 fn owners(event: &Event<'_>, resource: &KubeResource) -> Vec<(KubeRequest, Basis)> {
-    let sent = event.request.or(event.response.filter(|_| event.verb == "create"));
-    let Some(sent) = sent.filter(|sent| matches!(event.verb.as_str(), "create" | "patch") && sent.contains("ownerReferences"))
-    else {
-        return Vec::new();
-    };
-    let Ok(object) = serde_json::from_str::<Value>(sent) else { return Vec::new() };
+    let sent = event.request.as_ref().or(event.response.as_ref().filter(|_| event.verb == "create"));
+    let [word, _] = body::WORDS;
+    let sent = sent.filter(|sent| matches!(event.verb.as_str(), "create" | "patch") && sent.holds(word));
+    let Some(object) = sent.and_then(Sent::read) else { return Vec::new() };
     let Some(set) = owners_set(&object) else { return Vec::new() };
     let blocking = |owner: &&Value| owner.get("blockOwnerDeletion").and_then(Value::as_bool) == Some(true);
     let owners = set.into_iter().filter(blocking).take(OWNERS_MAX);
@@ -301,12 +300,11 @@ fn owners_set(sent: &Value) -> Option<Vec<&Value>> {
 /// (`ConstraintAppliesTo` of openshift/apiserver-library-go pkg/securitycontextconstraints/sccmatching)
 /// <https://docs.redhat.com/en/documentation/openshift_container_platform/4.16/html/authentication_and_authorization/managing-pod-security-policies>
 pub(super) fn constraints(event: &Event<'_>, resource: &KubeResource) -> Option<(String, KubeRequest, Basis)> {
-    const ANNOTATION: &str = "openshift.io/scc";
+    let [_, annotation] = body::WORDS;
     let creates = event.verb == "create" && body::is_pods(resource) && resource.subresource.is_empty();
-    let sent = event.response.filter(|sent| creates && sent.contains(ANNOTATION))?;
-    let pod: Value = serde_json::from_str(sent).ok()?;
+    let pod = event.response.as_ref().filter(|sent| creates && sent.holds(annotation))?.read()?;
     let namespace = body::namespace_of(&pod, resource)?;
-    let name = text(pod.get("metadata")?.get("annotations")?, ANNOTATION);
+    let name = text(pod.get("metadata")?.get("annotations")?, annotation);
     let account = Some(text(pod.get("spec")?, "serviceAccountName")).filter(|account| !account.is_empty()).unwrap_or("default");
     let constraints = KubeResource {
         api_group: "security.openshift.io".to_owned(),

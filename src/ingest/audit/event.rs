@@ -1,10 +1,12 @@
 //! An audit event, whatever form it came in: what translation needs of it.
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer};
 
+use super::body::{Body, Sent};
 use super::uri::Uri;
 use crate::access::coverage::Bodies;
 use crate::access::identity::CLUSTER_UNNAMED;
@@ -133,11 +135,20 @@ pub(super) struct Event<'a> {
     pub(super) bodies: Bodies,
     /// What Pod Security's audit mode wrote of this pod or controller; `None` where it found nothing or is not on.
     pub(super) violation: Option<String>,
-    pub(super) request: Option<&'a str>,
-    pub(super) response: Option<&'a str>,
+    pub(super) request: Option<Sent<'a>>,
+    pub(super) response: Option<Sent<'a>>,
+    /// What it wrote, once that was asked; see [`super::body::written`].
+    pub(super) written: OnceCell<Option<Body>>,
     pub(super) cluster: String,
     /// Whether anything named the cluster.
     pub(super) cluster_named: bool,
+}
+
+impl Event<'_> {
+    /// Whether anything was read of what its bodies hold.
+    pub(super) fn is_body_read(&self) -> bool {
+        [&self.request, &self.response].into_iter().flatten().any(Sent::is_read)
+    }
 }
 
 /// Whether this is an audit.k8s.io event of any version; not a core/v1 Event, which has the same kind.
@@ -203,8 +214,9 @@ pub(super) fn native<'a>(members: &Members<'a>, surround: &Surround) -> Result<E
         } else {
             Bodies::AsLevel
         },
-        request: body("requestObject"),
-        response: body("responseObject"),
+        request: body("requestObject").map(Sent::new),
+        response: body("responseObject").map(Sent::new),
+        written: OnceCell::new(),
         cluster,
         cluster_named,
     })

@@ -1,6 +1,7 @@
 //! Facts: what the objects in an event's bodies show to exist. Values of secrets are never looked at.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -112,9 +113,15 @@ pub(super) fn standing(cluster: &str, resource: &KubeResource, object: &Value, t
 }
 
 fn shown(scene: &Scene<'_>, objects: &[Value]) -> Vec<Fact> {
-    let mut facts: Vec<Fact> = objects.iter().filter_map(|object| fact(scene, object)).collect();
-    facts.extend(objects.iter().filter_map(|object| pod_owner(scene, object).or_else(|| schedule(scene, object))));
-    facts.extend(objects.iter().filter_map(|object| pod_labels(scene, object)));
+    let mut facts: Vec<Fact> = Vec::new();
+    for object in objects {
+        if is_pods(scene.resource) {
+            facts.extend(pod_facts(scene, object).into_iter().flatten().flatten());
+        } else {
+            facts.extend(fact(scene, object));
+            facts.extend(schedule(scene, object));
+        }
+    }
     facts.extend(objects.iter().flat_map(|object| addresses::of(scene, object)));
     facts.extend(objects.iter().flat_map(|object| entrances::of(scene, object)));
     facts.sort();
@@ -144,10 +151,6 @@ fn fact(scene: &Scene<'_>, object: &Value) -> Option<Fact> {
         return workload_fact(scene, object, workload, pod, PodBasis::Template);
     }
     match scene.resource.resource.as_str() {
-        "pods" => {
-            let (workload, pod) = pod_of(object, scene.resource)?;
-            workload_fact(scene, object, workload, pod, scene.basis)
-        }
         "services" => service(scene, object),
         "ingresses" => ingress(scene, object),
         "configmaps" => {
@@ -169,18 +172,19 @@ fn fact(scene: &Scene<'_>, object: &Value) -> Option<Fact> {
     }
 }
 
-/// The pod by its name, which only the API server's own word gives where it was generated.
-fn pod_owner(scene: &Scene<'_>, object: &Value) -> Option<Fact> {
-    let (workload, _) = is_pods(scene.resource).then(|| pod_of(object, scene.resource)).flatten()?;
-    Some(Fact::PodOwner { place: place(scene, object)?, workload })
-}
-
-/// What a pod bears that something owns: what it says of its owner need not be true, and policies select by labels.
-fn pod_labels(scene: &Scene<'_>, object: &Value) -> Option<Fact> {
-    let (workload, pod) = is_pods(scene.resource).then(|| pod_of(object, scene.resource)).flatten()?;
-    let mut labels = pod.metadata.labels;
+/// What a pod shows: its workload, and by its name, which only the API server's own word gives where it was generated, its owner and
+/// the labels that it bears where something owns it: what it says of its owner need not be true, and policies select by labels.
+fn pod_facts(scene: &Scene<'_>, object: &Value) -> Option<[Option<Fact>; 3]> {
+    let (workload, pod) = pod_of(object, scene.resource)?;
+    let place = place(scene, object);
+    let mut labels = pod.metadata.labels.clone();
     labels.retain(|name, _| is_stable_label(name));
-    (workload.kind != "Pod" && !labels.is_empty()).then_some(Fact::PodLabels { place: place(scene, object)?, labels })
+    let bears = place.clone().filter(|_| workload.kind != "Pod" && !labels.is_empty());
+    Some([
+        place.map(|place| Fact::PodOwner { place, workload: workload.clone() }),
+        bears.map(|place| Fact::PodLabels { place, labels }),
+        workload_fact(scene, object, workload, pod, scene.basis),
+    ])
 }
 
 /// When a cron job is due; nothing for one that is suspended.
@@ -199,7 +203,7 @@ fn workload_fact(
     basis: PodBasis,
 ) -> Option<Fact> {
     let namespace = namespace_of(object, scene.resource)?;
-    Some(Fact::Workload { cluster: scene.cluster.to_owned(), namespace, workload, pod: Box::new(pod), basis })
+    Some(Fact::Workload { cluster: scene.cluster.to_owned(), namespace, workload, pod: Arc::new(pod), basis })
 }
 
 fn name_of(scene: &Scene<'_>, object: &Value) -> Option<String> {

@@ -1,6 +1,9 @@
 //! GKE: an audit event as Cloud Logging keeps it. It has no groups, stage or level, and its status is gRPC's.
 //! <https://cloud.google.com/kubernetes-engine/docs/how-to/audit-logging>
 
+use std::cell::OnceCell;
+
+use super::body::Sent;
 use super::event::{Decision, Event, Status, User, allowed_by, cluster_of};
 use super::uri::{Uri, resource_of};
 use crate::access::coverage::Bodies;
@@ -50,8 +53,9 @@ pub(super) fn event<'a>(members: &Members<'a>, surround: &Surround) -> Result<Op
         decision: decision.or_else(|| granted(&payload)),
         bodies: Bodies::AsLevel,
         violation: None,
-        request: body("request"),
-        response: body("response"),
+        request: body("request").map(Sent::new),
+        response: body("response").map(Sent::new),
+        written: OnceCell::new(),
         cluster,
         cluster_named,
     }))

@@ -24,11 +24,10 @@ mod uri;
 
 pub use standing::{Standing, is_read, standing};
 
-pub(super) use signed::Native;
+pub(super) use signed::{Field, Native};
 
 use super::decoded::{Decoded, Dependence, Surround};
 use super::members::Members;
-use crate::access::inventory::Fact;
 use crate::access::observation::Reject;
 
 /// Decodes one record that is a Kubernetes audit event in any form that stands for one event (native, GKE, AKS table row).
@@ -39,18 +38,11 @@ pub fn decode(record: &[u8], surround: &Surround) -> Option<Decoded> {
     decode_with_dependence(&members, surround).map(|(decoded, _)| decoded)
 }
 
-/// The same of a record's members, and what it depends on.
+/// The same of a record's members, and what it depends on: what bodies say, each says for itself.
 pub(super) fn decode_with_dependence(members: &Members<'_>, surround: &Surround) -> Option<(Decoded, Dependence)> {
-    let decoded = decode_members(members, surround)?;
-    // Whose an address was is known with its time.
-    let timed = decoded.facts.iter().any(|fact| matches!(fact, Fact::Address { .. }));
-    Some((decoded, if timed { Dependence::Unique } else { Dependence::Signed }))
-}
-
-fn decode_members(members: &Members<'_>, surround: &Surround) -> Option<Decoded> {
     let event = if is_rancher(members) {
         let detail = "a record of Rancher's own API, not of a cluster: expected audit.k8s.io events of the cluster's API server";
-        return Some(Decoded::rejected(Reject::Foreign, detail));
+        return Some((Decoded::rejected(Reject::Foreign, detail), Dependence::Signed));
     } else if event::is_native(members) {
         event::native(members, surround)
     } else if members.has("protoPayload") {
@@ -58,23 +50,27 @@ fn decode_members(members: &Members<'_>, surround: &Surround) -> Option<Decoded>
             Ok(Some(event)) => Ok(event),
             Ok(None) => {
                 let detail = "a Google Cloud audit record of another service: expected `serviceName` to be `k8s.io`";
-                return Some(Decoded::rejected(Reject::Foreign, detail));
+                return Some((Decoded::rejected(Reject::Foreign, detail), Dependence::Unique));
             }
             Err(error) => Err(error),
         }
     } else if aks::is_row(members) {
         let native = aks::native(members);
-        return Some(match Members::of(&native).map(|members| event::native(&members, surround)) {
+        let decoded = match Members::of(&native).map(|members| event::native(&members, surround)) {
             Some(Ok(event)) => translate::decoded(&event),
             Some(Err(detail)) => Decoded::rejected(Reject::Field, detail),
             None => Decoded::rejected(Reject::Malformed, "an AKS row that cannot be read"),
-        });
+        };
+        return Some((decoded, Dependence::Unique));
     } else {
         return None;
     };
     Some(match event {
-        Ok(event) => translate::decoded(&event),
-        Err(detail) => Decoded::rejected(Reject::Field, detail),
+        Ok(event) => {
+            let decoded = translate::decoded(&event);
+            (decoded, if event.is_body_read() { Dependence::Unique } else { Dependence::Signed })
+        }
+        Err(detail) => (Decoded::rejected(Reject::Field, detail), Dependence::Unique),
     })
 }
 

@@ -31,7 +31,7 @@ use crate::access::coverage::Sighting;
 use crate::access::observation::{Reject, Skip, Undecided};
 use crate::catalog::Catalog;
 use record::{Fault, Object, Trail};
-pub(super) use signed::Native;
+pub(super) use signed::{Field, Native};
 
 /// Decodes one CloudTrail record in its native JSON form. `None` when it is none; the wrappers around it are opened before.
 #[must_use]

@@ -1,12 +1,15 @@
 //! What of a CloudTrail record decides its translation.
 
+#![expect(clippy::wildcard_enum_match_arm, reason = "a field that is not named is signed as it is")]
+
 use jiff::Timestamp;
+use memchr::{memchr, memchr_iter};
 
 use super::named::ARN;
 use crate::ingest::decoded::Reads;
 use crate::ingest::memo::{Own, Signature, Signed};
 use crate::ingest::moment;
-use crate::ingest::skimmed::{Skimmed, plain, plain_name};
+use crate::ingest::skimmed::{Named, Skimmed, is_escaped, plain, plain_name};
 
 /// Calls about one object, by source, and the parameter that names it. None of them reads more of the name than what ARN it makes.
 const NAMED: [(&str, &[&str], &str); 2] = [
@@ -30,6 +33,88 @@ const NAMED: [(&str, &[&str], &str); 2] = [
     ("\"logs.amazonaws.com\"", &["\"CreateLogStream\"", "\"PutLogEvents\""], "logStreamName"),
 ];
 
+/// What a member of a record, or of an object in it that is looked into, is to translation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::ingest) enum Field {
+    /// It may be read.
+    Other,
+    /// It is never read.
+    Unread,
+    /// `eventVersion`: never read, but it tells a CloudTrail record.
+    Version,
+    /// It tells a CloudTrail record.
+    Telling,
+    /// An update carries another event's id; what stands apart is rare.
+    Apart,
+    /// The same, and it tells a CloudTrail record.
+    Insight,
+    Id,
+    Time,
+    Source,
+    Event,
+    Identity,
+    Parameters,
+    Answer,
+    Context,
+    Message,
+    Resources,
+    /// Below the identity.
+    Kind,
+    Arn,
+    Principal,
+    AccessKey,
+    Session,
+    /// Below the session.
+    Attributes,
+    Created,
+}
+
+impl Field {
+    /// The field of this name in an object; `None` is the record itself.
+    pub(in crate::ingest) fn of(parent: Option<Field>, name: &[u8]) -> Field {
+        match (parent, name) {
+            (None, b"eventID") => Field::Id,
+            (None, b"eventTime") => Field::Time,
+            (None, b"eventSource") => Field::Source,
+            (None, b"eventName") => Field::Event,
+            (None, b"userIdentity") => Field::Identity,
+            (None, b"requestParameters") => Field::Parameters,
+            (None, b"responseElements") => Field::Answer,
+            (None, b"eventContext") => Field::Context,
+            (None, b"errorMessage") => Field::Message,
+            (None, b"resources") => Field::Resources,
+            (None, b"eventVersion") => Field::Version,
+            (None, b"digestStartTime" | b"eventCategory") => Field::Telling,
+            (None, b"insightDetails") => Field::Insight,
+            (None, b"addendum" | b"eventId" | b"@timestamp") => Field::Apart,
+            (
+                None,
+                b"requestID"
+                | b"userAgent"
+                | b"sourceIPAddress"
+                | b"additionalEventData"
+                | b"tlsDetails"
+                | b"readOnly"
+                | b"sharedEventID"
+                | b"apiVersion",
+            ) => Field::Unread,
+            (Some(Field::Identity), b"type") => Field::Kind,
+            (Some(Field::Identity), b"arn") => Field::Arn,
+            (Some(Field::Identity), b"principalId") => Field::Principal,
+            (Some(Field::Identity), b"accessKeyId") => Field::AccessKey,
+            (Some(Field::Identity), b"sessionContext") => Field::Session,
+            (Some(Field::Session), b"attributes") => Field::Attributes,
+            (Some(Field::Attributes), b"creationDate") => Field::Created,
+            (None | Some(_), _) => Field::Other,
+        }
+    }
+
+    /// Whether its own members are looked at.
+    pub(in crate::ingest) fn is_opened(self) -> bool {
+        matches!(self, Field::Identity | Field::Session | Field::Attributes | Field::Parameters)
+    }
+}
+
 /// A record in its native form, and its members that say how the others are read.
 pub(in crate::ingest) struct Native<'a> {
     record: Skimmed<'a>,
@@ -49,20 +134,16 @@ impl<'a> Native<'a> {
         let mut native =
             Native { record, source: "", event: "", identity: None, parameters: None, message: None, answered: false };
         let mut told = false;
-        for (name, value, below) in record.own().filter(|(_, value, _)| *value != "null") {
-            match name {
-                "eventSource" => native.source = value,
-                "eventName" => native.event = value,
-                "userIdentity" if !below.members.is_empty() => native.identity = Some(below),
-                "requestParameters" if !below.members.is_empty() => native.parameters = Some(below),
-                "errorMessage" => native.message = Some(value),
-                "responseElements" | "eventContext" => native.answered = true,
-                _ => {}
+        for own in record.own().filter(|own| own.value != "null") {
+            match own.mark.trail {
+                Field::Source => (native.source, told) = (own.value, true),
+                Field::Event => (native.event, told) = (own.value, true),
+                Field::Identity if own.is_open() => native.identity = Some(own.below),
+                Field::Parameters if own.is_open() => native.parameters = Some(own.below),
+                Field::Message => native.message = Some(own.value),
+                Field::Answer | Field::Context => native.answered = true,
+                field => told |= matches!(field, Field::Version | Field::Telling | Field::Insight),
             }
-            told |= matches!(
-                name,
-                "eventVersion" | "eventSource" | "eventName" | "digestStartTime" | "insightDetails" | "eventCategory"
-            );
         }
         told.then_some(native)
     }
@@ -73,62 +154,51 @@ impl Signed for Native<'_> {
         let (mut id, mut time) = (None, None);
         let own = if named { self.name() } else { None };
         let session = self.session();
-        for (name, value, below) in self.record.own() {
-            match name {
-                "eventID" => id = plain(value),
-                "eventTime" => time = utc(value),
-                // Translation never reads these.
-                "requestID"
-                | "userAgent"
-                | "sourceIPAddress"
-                | "additionalEventData"
-                | "tlsDetails"
-                | "eventVersion"
-                | "readOnly"
-                | "sharedEventID"
-                | "apiVersion" => {}
-                "errorMessage" => match session {
+        for member in self.record.own() {
+            let Named { mark, name, value, below } = member;
+            match mark.trail {
+                Field::Id => id = plain(value),
+                Field::Time => time = utc(value),
+                Field::Unread | Field::Version => {}
+                Field::Message => match session {
                     Session::InMessage(arn) => {
                         signature.put(name, "");
                         value.split(arn).for_each(|part| signature.put("", part));
                     }
                     Session::Read | Session::Unread => signature.put(name, value),
                 },
-                // An update carries another event's id; what stands apart is rare.
-                "addendum" | "insightDetails" | "eventId" | "@timestamp" => return None,
-                "userIdentity" if !below.members.is_empty() => sign_identity(below, session, signature),
-                "requestParameters" if !below.members.is_empty() => {
+                Field::Apart | Field::Insight => return None,
+                Field::Identity if member.is_open() => sign_identity(member, session, signature),
+                Field::Parameters if member.is_open() => {
                     signature.put(name, "{");
-                    below.own().for_each(|(name, ..)| signature.put(name, ""));
+                    below.own().for_each(|own| signature.put(own.name, ""));
                     signature.put("", "}");
                 }
-                "resources" => match own {
+                Field::Resources => match own {
                     Some(own) => signature.put_without(value, own),
-                    None => signature.put("resources", value),
+                    None => signature.put(name, value),
                 },
                 // Its type is read in any case.
-                "responseElements" => signature.put(name, value.get(..1).unwrap_or_default()),
-                name => signature.put(name, value),
+                Field::Answer => signature.put(name, value.get(..1).unwrap_or_default()),
+                _ => signature.put(name, value),
             }
         }
         Some(Own { id: id?, time: time?, name: own })
     }
 
     fn read(&self, reads: &Reads, own: Option<&str>, signature: &mut Signature) {
-        for (name, value, below) in self.record.own() {
-            match name {
-                "requestParameters" => {
-                    for (name, value, _) in below.own() {
-                        if reads.parameters.iter().any(|read| read == name) {
-                            let is_own = own.is_some() && plain_name(value) == own;
-                            signature.put(name, if is_own { "" } else { value });
-                        } else if reads.looked_at.iter().any(|read| read == name) {
-                            signature.put(name, looked_at(value));
-                        }
+        for Named { mark, name, value, below } in self.record.own() {
+            if mark.trail == Field::Parameters {
+                for Named { name, value, .. } in below.own() {
+                    if reads.parameters.iter().any(|read| read == name) {
+                        let is_own = own.is_some() && plain_name(value) == own;
+                        signature.put(name, if is_own { "" } else { value });
+                    } else if reads.looked_at.iter().any(|read| read == name) {
+                        signature.put(name, looked_at(value));
                     }
                 }
-                "responseElements" if reads.response => signature.put(name, value),
-                _ => {}
+            } else if mark.trail == Field::Answer && reads.response {
+                signature.put(name, value);
             }
         }
     }
@@ -146,10 +216,12 @@ fn utc(value: &str) -> Option<Timestamp> {
 }
 
 impl<'a> Native<'a> {
-    /// The name of the object that the call is about. What a failure's message or an answer says may depend on it in its own way.
+    /// The name of the object that the call is about. What an answer says, and a refusal's message
+    /// that names a resource, may depend on it in its own way.
     fn name(&self) -> Option<&'a str> {
         let (.., parameter) = NAMED.iter().find(|(own, events, _)| *own == self.source && events.contains(&self.event))?;
-        let parameters = self.parameters.filter(|_| self.message.is_none() && !self.answered)?;
+        let is_apart = |message: &str| !is_escaped(message) && !message.contains("on resource: ");
+        let parameters = self.parameters.filter(|_| self.message.is_none_or(is_apart) && !self.answered)?;
         plain_name(parameters.get(parameter)?)
     }
 
@@ -158,23 +230,23 @@ impl<'a> Native<'a> {
     /// audience.
     fn session(&self) -> Session<'a> {
         let (mut kind, mut arn) = ("", "");
-        for (name, value, _) in self.identity.into_iter().flat_map(Skimmed::own) {
-            match name {
-                "type" => kind = value,
-                "arn" => arn = value,
+        for own in self.identity.into_iter().flat_map(Skimmed::own) {
+            match own.mark.trail {
+                Field::Kind => kind = own.value,
+                Field::Arn => arn = own.value,
                 _ => {}
             }
         }
-        let web = self.event.contains('\\') || self.event == "\"AssumeRoleWithWebIdentity\"";
-        if kind != "\"AssumedRole\"" || web {
+        if kind != "\"AssumedRole\"" || is_escaped(self.event) || self.event == "\"AssumeRoleWithWebIdentity\"" {
             return Session::Read;
         }
+        let Some(message) = self.message else { return Session::Unread };
         let own = plain(arn).filter(|arn| arn.contains(":assumed-role/") && !arn.contains(' '));
-        match (self.message, own) {
-            (None, _) => Session::Unread,
-            (Some(message), _) if !message.contains('\\') && !message.contains("not authorized") => Session::Unread,
-            (Some(message), Some(own)) if !message.contains('\\') && message.contains(own) => Session::InMessage(own),
-            (Some(_), _) => Session::Read,
+        match own {
+            _ if is_escaped(message) => Session::Read,
+            _ if !message.contains("not authorized") => Session::Unread,
+            Some(own) if message.contains(own) => Session::InMessage(own),
+            _ => Session::Read,
         }
     }
 }
@@ -190,40 +262,39 @@ enum Session<'a> {
     InMessage(&'a str),
 }
 
-/// The ARN of a role's session up to the session's name, and a principal without it; as written where they are spelled otherwise.
-fn without_session<'a>(name: &str, value: &'a str) -> &'a str {
-    let plain = value.len() > 2 && value.starts_with('"') && !value.contains('\\');
-    match name {
-        "principalId" if plain => "\"",
-        "arn" if plain => {
-            let role = value.find(":assumed-role/").map(|at| at + ":assumed-role/".len());
-            let rest = role.and_then(|role| value.get(role..)).and_then(|rest| rest.split_once('/'));
-            // A session's name is not empty.
-            let session = rest.filter(|(_, session)| session.len() > 1);
-            session.and_then(|(_, session)| value.get(..value.len() - session.len())).unwrap_or(value)
-        }
-        _ => value,
-    }
+/// The ARN of a role's session up to the session's name; as written where it is spelled otherwise.
+fn without_session(arn: &str) -> &str {
+    const ROLE: &str = ":assumed-role/";
+    let starts = memchr_iter(b':', arn.as_bytes()).find(|at| arn.get(*at..).is_some_and(|rest| rest.starts_with(ROLE)));
+    let role = starts.map(|at| at + ROLE.len());
+    let session = role.and_then(|role| Some(role + memchr(b'/', arn.as_bytes().get(role..)?)? + 1));
+    // A session's name is not empty, and a quote ends it.
+    session.filter(|session| session + 1 < arn.len()).and_then(|session| arn.get(..session)).unwrap_or(arn)
 }
 
 /// The identity without the keys and moments that no two sessions share; a key that does not expire is read.
-fn sign_identity(identity: Skimmed<'_>, session: Session<'_>, signature: &mut Signature) {
+fn sign_identity(identity: Named<'_>, session: Session<'_>, signature: &mut Signature) {
     let is_session_unread = !matches!(session, Session::Read);
-    signature.nested("userIdentity", identity, |name, value, below, signature| match name {
-        "accessKeyId" if value.starts_with("\"ASIA") => signature.put(name, "\""),
-        "sessionContext" if !below.members.is_empty() => sign_session(below, signature),
-        name if is_session_unread => signature.put(name, without_session(name, value)),
-        name => signature.put(name, value),
+    signature.nested(identity, |own, signature| {
+        let Named { mark, name, value, .. } = own;
+        let unread = is_session_unread && value.len() > 2 && value.starts_with('"') && !is_escaped(value);
+        match mark.trail {
+            Field::AccessKey if value.starts_with("\"ASIA") => signature.put(name, "\""),
+            Field::Session if own.is_open() => sign_session(own, signature),
+            Field::Principal if unread => signature.put(name, "\""),
+            Field::Arn if unread => signature.put(name, without_session(value)),
+            _ => signature.put(name, value),
+        }
     });
 }
 
-fn sign_session(session: Skimmed<'_>, signature: &mut Signature) {
-    signature.nested("sessionContext", session, |name, value, below, signature| match name {
-        "attributes" if !below.members.is_empty() => signature.nested(name, below, |name, value, _, signature| {
-            if name != "creationDate" {
-                signature.put(name, value);
+fn sign_session(session: Named<'_>, signature: &mut Signature) {
+    signature.nested(session, |own, signature| match own.mark.trail {
+        Field::Attributes if own.is_open() => signature.nested(own, |own, signature| {
+            if own.mark.trail != Field::Created {
+                signature.put(own.name, own.value);
             }
         }),
-        _ => signature.put(name, value),
+        _ => signature.put(own.name, own.value),
     });
 }

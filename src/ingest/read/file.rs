@@ -10,7 +10,7 @@ use crate::ingest::cloudtrail;
 use crate::ingest::decoded::{Decoded, Leaf, Surround};
 use crate::ingest::frame::{Frame, Framer};
 use crate::ingest::memo::Memo;
-use crate::ingest::open::{Opened, Raw, Stop};
+use crate::ingest::open::{Buffers, Opened, Raw, Stop};
 use crate::ingest::sniff::{CriLines, Form, SNIFF_BYTES, form_of, without_mark};
 use crate::ingest::source::Input;
 use crate::ingest::unwrap::Unwrapper;
@@ -26,9 +26,22 @@ pub(super) struct Outbox<'a, 's> {
     delivery: Delivery<'a, 's>,
 }
 
+/// What a reading thread keeps from one file to the next.
+pub(super) struct Desk {
+    memo: RefCell<Memo>,
+    buffers: Buffers,
+}
+
+impl Desk {
+    pub(super) fn new(options: &Options<'_>) -> Self {
+        Desk { memo: RefCell::new(Memo::new(options.plainly)), buffers: Buffers::default() }
+    }
+}
+
 /// Reads one log; every batch goes to `send`, what is returned ends it.
-pub(super) fn read(input: &Input, options: &Options<'_>, memo: &RefCell<Memo>, send: &mut Send<'_>) -> Parcel {
-    let mut opened = match Opened::new(&input.path, options.file_bytes_max) {
+pub(super) fn read(input: &Input, options: &Options<'_>, desk: &mut Desk, send: &mut Send<'_>) -> Parcel {
+    let Desk { memo, buffers } = desk;
+    let mut opened = match Opened::new(&input.path, options.file_bytes_max, buffers) {
         Ok(opened) => opened,
         Err((stop, raw)) => return end(Some(fault_of(stop)), &raw, 0),
     };
@@ -45,7 +58,11 @@ pub(super) fn read(input: &Input, options: &Options<'_>, memo: &RefCell<Memo>, s
         inside: None,
         delivery: Delivery::new(memo.borrow_mut().batches(), opened.raw().clone(), send),
     };
-    let mut fault = read_forms(&mut opened, options, &mut outbox);
+    let mut start = Vec::new();
+    let mut fault = read_forms(&mut opened, &mut start, options, &mut outbox);
+    if start.capacity() > buffers.whole.capacity() {
+        buffers.whole = start;
+    }
     if let Some(foreign) = outbox.delivery.finish() {
         fault = fault.filter(|fault| matches!(fault, FileFault::Unreadable(_))).or(Some(foreign));
     }
@@ -64,13 +81,13 @@ pub(super) fn fault_of(stop: Stop) -> FileFault {
 }
 
 /// Reads enough to tell the form, then the rest in that form.
-fn read_forms(opened: &mut Opened, options: &Options<'_>, outbox: &mut Outbox<'_, '_>) -> Option<FileFault> {
-    let (mut start, mut chunk) = (Vec::new(), Vec::new());
+fn read_forms(opened: &mut Opened, start: &mut Vec<u8>, options: &Options<'_>, outbox: &mut Outbox<'_, '_>) -> Option<FileFault> {
+    let mut chunk = Vec::new();
     let mut stop = None;
     while start.len() < SNIFF_BYTES {
         match opened.next(&mut chunk) {
             Ok(()) if chunk.is_empty() => break,
-            Ok(()) if start.is_empty() => std::mem::swap(&mut start, &mut chunk),
+            Ok(()) if start.is_empty() => std::mem::swap(start, &mut chunk),
             Ok(()) => start.extend_from_slice(&chunk),
             Err(why) => {
                 stop = Some(why);
@@ -82,10 +99,10 @@ fn read_forms(opened: &mut Opened, options: &Options<'_>, outbox: &mut Outbox<'_
         }
     }
     if start.starts_with(table::MAGIC) {
-        return table::read(opened, &start, stop, outbox);
+        return table::read(opened, start, stop, outbox);
     }
-    let form = form_of(start.get(..SNIFF_BYTES).unwrap_or(&start));
-    let start = without_mark(&start);
+    let form = form_of(start.get(..SNIFF_BYTES).unwrap_or(start));
+    let start = without_mark(start);
     if let Some(format) = lines::format_of(start, options.vpc_format) {
         return lines::fault(lines::read(opened, start, stop, format, options.record_bytes_max, outbox));
     }
@@ -109,23 +126,23 @@ fn read_json(
     prefixed: bool,
 ) -> Option<FileFault> {
     let mut framer = Framer::new(options.record_bytes_max, prefixed, !options.plainly);
-    let mut chunk = start.to_vec();
     let mut stripped = Vec::new();
-    while !chunk.is_empty() && !outbox.is_stopped() {
+    let mut push = |bytes: &[u8], outbox: &mut Outbox<'_, '_>| {
         let bytes = match &mut lines {
             Some(lines) => {
-                lines.strip(&chunk, &mut stripped);
+                lines.strip(bytes, &mut stripped);
                 &stripped
             }
-            None => &chunk,
+            None => bytes,
         };
         framer.push(bytes, &mut |frame| outbox.take(frame));
-        if stop.is_some() {
-            break;
-        }
-        if let Err(why) = opened.next(&mut chunk) {
-            stop = Some(why);
-            break;
+    };
+    push(start, outbox);
+    while stop.is_none() && !outbox.is_stopped() {
+        match opened.next_of_stream() {
+            Ok([]) => break,
+            Ok(bytes) => push(bytes, outbox),
+            Err(why) => stop = Some(why),
         }
     }
     if outbox.is_stopped() {

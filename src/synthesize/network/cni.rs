@@ -89,7 +89,7 @@ fn service_ports(setting: &Setting<'_>, findings: &mut Vec<Finding>) {
         let behind = setting.inventory.workloads.iter().filter(|((at, _), seen)| {
             at.cluster == place.cluster && at.namespace == place.namespace && matches(selector, &seen.pod.metadata.labels)
         });
-        let pods: Vec<&Pod> = behind.map(|(_, seen)| &seen.pod).collect();
+        let pods: Vec<&Pod> = behind.map(|(_, seen)| &*seen.pod).collect();
         let differs = |port: &&ServicePort| {
             pods.iter().any(|pod| target_number(port, pod).is_some_and(|target| i64::from(target) != port.port))
         };
