@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -28,24 +29,29 @@ pub enum Wildcard {
     One,
 }
 
-/// A text made of segments; adjacent literals are always joined, so equal texts compare equal. Empty means empty text.
+/// A text made of segments; adjacent literals are always joined, so equal texts compare equal. Empty means empty text. Copies share
+/// the segments: an ARN is handed from stage to stage.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
-pub struct Text(Vec<Segment>);
+pub struct Text(Arc<[Segment]>);
 
 /// What does not stand for itself in a policy.
 const SPECIAL: [char; 3] = ['*', '?', '$'];
+
+fn is_special(byte: u8) -> bool {
+    SPECIAL.contains(&char::from(byte))
+}
 
 impl Text {
     /// Observed text: every character stands for itself.
     #[must_use]
     pub fn literal(text: &str) -> Self {
-        if text.is_empty() { Text(Vec::new()) } else { Text(vec![Segment::Literal(text.to_owned())]) }
+        if text.is_empty() { Text::default() } else { Text(Arc::new([Segment::Literal(text.to_owned())])) }
     }
 
     /// `*`.
     #[must_use]
     pub fn any() -> Self {
-        Text(vec![Segment::Wildcard(Wildcard::Any)])
+        Text(Arc::new([Segment::Wildcard(Wildcard::Any)]))
     }
 
     /// Joins segments; adjacent literals merge, `**` becomes `*`.
@@ -59,7 +65,7 @@ impl Text {
                 (_, segment) => joined.push(segment),
             }
         }
-        Text(joined)
+        Text(joined.into())
     }
 
     /// Text as written in a policy: `*` and `?` are wildcards, `${*}` `${?}` `${$}` are literals, `${name}` is a variable.
@@ -67,7 +73,7 @@ impl Text {
     pub fn from_policy(text: &str) -> Self {
         let mut segments = Vec::new();
         let mut rest = text;
-        while let Some(at) = rest.find(SPECIAL) {
+        while let Some(at) = rest.bytes().position(is_special) {
             let (before, special) = rest.split_at_checked(at).unwrap_or((rest, ""));
             segments.push(Segment::Literal(before.to_owned()));
             if let Some((name, after)) = special.strip_prefix("${").and_then(|inner| inner.split_once('}')) {
@@ -102,8 +108,9 @@ impl Text {
     }
 
     fn write_policy(&self, out: &mut String) {
-        for segment in &self.0 {
+        for segment in self.segments() {
             match segment {
+                Segment::Literal(text) if !text.bytes().any(is_special) => out.push_str(text),
                 Segment::Literal(text) => {
                     for part in text.split_inclusive(SPECIAL) {
                         let plain = part.trim_end_matches(SPECIAL);
@@ -127,7 +134,7 @@ impl Text {
     /// The characters, if nothing but a literal is here; empty text is `Some("")`.
     #[must_use]
     pub fn as_literal(&self) -> Option<&str> {
-        match self.0.as_slice() {
+        match self.segments() {
             [] => Some(""),
             [Segment::Literal(text)] => Some(text),
             _ => None,
@@ -203,7 +210,8 @@ impl Arn {
     /// The ARN as a policy writes it.
     #[must_use]
     pub fn to_policy(&self) -> String {
-        let mut out = "arn".to_owned();
+        let mut out = String::with_capacity(128);
+        out.push_str("arn");
         for field in [&self.partition, &self.service, &self.region, &self.account, &self.resource] {
             out.push(':');
             field.write_policy(&mut out);

@@ -59,6 +59,8 @@ impl From<Stored> for Evidence {
     fn from(stored: Stored) -> Self {
         let mut sample: Vec<(u64, EventRef)> = stored.sample.into_iter().map(|event| (event.rank(), event)).collect();
         sample.sort();
+        sample.dedup();
+        sample.truncate(SAMPLE_MAX);
         Evidence { first: stored.first, last: stored.last, sample }
     }
 }
@@ -71,6 +73,12 @@ impl From<Evidence> for Stored {
 }
 
 impl Evidence {
+    /// Whether it holds no event.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.first.is_none() && self.last.is_none() && self.sample.is_empty()
+    }
+
     /// Adds one event.
     pub fn insert(&mut self, event: &EventRef) {
         self.insert_ranked(event.rank(), event);

@@ -218,6 +218,10 @@ pub fn level_min(key: &RequestKey) -> u8 {
 /// Folds what one identity asked for, where it holds more than `names_max` names of one kind.
 #[must_use]
 pub fn fold(mut requests: BTreeMap<RequestKey, Seen>, names_max: usize) -> BTreeMap<RequestKey, Seen> {
+    // So few requests cannot be on more names; most identities make no more.
+    if requests.len() <= names_max && requests.values().all(|seen| level_of(seen) == 0) {
+        return requests;
+    }
     let mut groups: BTreeMap<RequestKey, Vec<(String, RequestKey)>> = BTreeMap::new();
     for (key, seen) in &requests {
         let level = level_of(seen);

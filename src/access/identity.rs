@@ -2,6 +2,7 @@
 //!
 //! Invariant: two clusters' or accounts' same-named identities never compare equal; `parse` is the inverse of `Display`.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -71,22 +72,22 @@ pub struct Identity {
 }
 
 impl Name {
-    fn parts(&self) -> (&'static str, String) {
+    fn parts(&self) -> (&'static str, Cow<'_, str>) {
         match self {
-            Name::Role(name) => ("role", name.clone()),
-            Name::User(name) => ("user", name.clone()),
-            Name::Root => ("root", String::new()),
-            Name::FederatedUser(name) => ("federated-user", name.clone()),
-            Name::IdentityCenterUser(name) => ("identity-center-user", name.clone()),
-            Name::WebIdentity(name) => ("web-identity", name.clone()),
-            Name::Saml(name) => ("saml", name.clone()),
-            Name::AwsService(name) => ("aws-service", name.clone()),
-            Name::AwsAccount(name) => ("aws-account", name.clone()),
-            Name::Other(name) => ("other", name.clone()),
-            Name::ServiceAccount { namespace, name } => ("serviceaccount", format!("{namespace}/{name}")),
-            Name::KubeUser(name) => ("kube-user", name.clone()),
-            Name::Namespace(name) => ("namespace", name.clone()),
-            Name::Network => ("network", String::new()),
+            Name::Role(name) => ("role", name.into()),
+            Name::User(name) => ("user", name.into()),
+            Name::Root => ("root", "".into()),
+            Name::FederatedUser(name) => ("federated-user", name.into()),
+            Name::IdentityCenterUser(name) => ("identity-center-user", name.into()),
+            Name::WebIdentity(name) => ("web-identity", name.into()),
+            Name::Saml(name) => ("saml", name.into()),
+            Name::AwsService(name) => ("aws-service", name.into()),
+            Name::AwsAccount(name) => ("aws-account", name.into()),
+            Name::Other(name) => ("other", name.into()),
+            Name::ServiceAccount { namespace, name } => ("serviceaccount", format!("{namespace}/{name}").into()),
+            Name::KubeUser(name) => ("kube-user", name.into()),
+            Name::Namespace(name) => ("namespace", name.into()),
+            Name::Network => ("network", "".into()),
         }
     }
 
@@ -178,7 +179,7 @@ impl Identity {
         match kind {
             "role" | "user" | "serviceaccount" => name.rsplit('/').next().unwrap_or(&name).to_owned(),
             "root" | "network" => kind.to_owned(),
-            _ => name,
+            _ => name.into_owned(),
         }
     }
 

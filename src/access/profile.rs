@@ -126,8 +126,8 @@ impl Values {
 /// Everything seen of one request of one identity.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Seen {
-    /// By outcome; an outcome that is absent was never seen.
-    pub outcomes: BTreeMap<Outcome, Tally>,
+    /// By outcome; an outcome that is absent was never seen. Most requests end in one way, and a map has room for eleven.
+    pub outcomes: BTreeMap<Outcome, Box<Tally>>,
     /// How the request follows from its records.
     pub bases: BTreeSet<Basis>,
 }
@@ -148,7 +148,7 @@ impl Seen {
     /// The request in every context that is remembered of it, whatever its outcome; see [`Tally::contexts`].
     #[must_use]
     pub fn requests(&self, key: &RequestKey) -> Vec<Request> {
-        self.outcomes.values().flat_map(Tally::contexts).map(|context| key.to_request(context)).collect()
+        self.outcomes.values().flat_map(|tally| tally.contexts()).map(|context| key.to_request(context)).collect()
     }
 
     /// Whether the record itself states the request.

@@ -131,8 +131,8 @@ pub(super) fn group(frame: DataFrame) -> Result<DataFrame, ProfileError> {
         .map_err(frame_error(""))
 }
 
-/// The rows of a grouped frame; `file` names it in errors.
-pub(super) fn to_rows(file: &str, frame: &DataFrame) -> Result<Vec<Row>, ProfileError> {
+/// Calls `add` with each row of a grouped frame; `file` names it in errors.
+pub(super) fn each_row(file: &str, frame: &DataFrame, mut add: impl FnMut(Row)) -> Result<(), ProfileError> {
     let damaged = |field: &str, detail: &str| ProfileError::Damaged {
         file: file.to_owned(),
         field: field.to_owned(),
@@ -149,7 +149,8 @@ pub(super) fn to_rows(file: &str, frame: &DataFrame) -> Result<Vec<Row>, Profile
     let (first, last) = (number("first")?, number("last")?);
     let (evidence, bases, context) = (list("evidence")?, list("bases")?, list("context")?);
     let issued_to = list("issued_to")?;
-    let mut rows = Vec::with_capacity(frame.height());
+    let (mut evidence, mut bases) = (evidence.amortized_iter(), bases.amortized_iter());
+    let (mut context, mut issued_to) = (context.amortized_iter(), issued_to.amortized_iter());
     let mut before: Option<(&str, Identity)> = None;
     for index in 0..frame.height() {
         let time = |column: &Int64Chunked, name: &str| {
@@ -166,17 +167,11 @@ pub(super) fn to_rows(file: &str, frame: &DataFrame) -> Result<Vec<Row>, Profile
             evidence: Evidence::default(),
         };
         let mut tally = Tally::of(times);
-        for part in parts::<Evidence>(file, "evidence", &evidence, index)? {
-            tally.times.evidence.merge(&part);
-        }
-        for part in parts::<BTreeMap<String, Values>>(file, "context", &context, index)? {
-            for (key, values) in part {
-                tally.context.entry(key).or_default().merge(&values);
-            }
-        }
-        for part in parts::<Values>(file, "issued_to", &issued_to, index)? {
-            tally.issued_to.merge(&part);
-        }
+        tally.times.evidence = merged(parts(file, "evidence", evidence.next())?, |all, part| Evidence::merge(all, &part));
+        tally.context = merged(parts(file, "context", context.next())?, |all: &mut BTreeMap<String, Values>, part| {
+            part.into_iter().for_each(|(key, values)| all.entry(key).or_default().merge(&values));
+        });
+        tally.issued_to = merged(parts(file, "issued_to", issued_to.next())?, |all, part| Values::merge(all, &part));
         // Rows are in order: most stand behind another one of the same identity.
         let text = identity.get(index).unwrap_or_default();
         let bearer = match before.take().filter(|(before, _)| *before == text) {
@@ -184,22 +179,30 @@ pub(super) fn to_rows(file: &str, frame: &DataFrame) -> Result<Vec<Row>, Profile
             None => Identity::parse(text).ok_or_else(|| damaged("identity", "is no identity"))?,
         };
         before = Some((text, bearer.clone()));
-        rows.push(Row {
+        add(Row {
             identity: bearer,
             request: parse(file, "request", request.get(index).unwrap_or_default())?,
             outcome: parse(file, "outcome", outcome.get(index).unwrap_or_default())?,
             tally,
-            bases: parts::<BTreeSet<Basis>>(file, "bases", &bases, index)?.into_iter().flatten().collect(),
+            bases: merged(parts(file, "bases", bases.next())?, BTreeSet::<Basis>::extend),
         });
     }
-    Ok(rows)
+    Ok(())
 }
 
 /// The JSON texts of one list cell.
-fn parts<T: DeserializeOwned>(file: &str, field: &str, column: &ListChunked, index: usize) -> Result<Vec<T>, ProfileError> {
-    let Some(cell) = column.get_as_series(index) else { return Ok(Vec::new()) };
-    let texts = cell.str().map_err(frame_error(file))?;
+fn parts<T: DeserializeOwned>(file: &str, field: &str, cell: Option<Option<impl AsRef<Series>>>) -> Result<Vec<T>, ProfileError> {
+    let Some(cell) = cell.flatten() else { return Ok(Vec::new()) };
+    let texts = cell.as_ref().str().map_err(frame_error(file))?;
     texts.iter().flatten().map(|text| parse(file, field, text)).collect()
+}
+
+/// All of them as one. Most cells hold one part.
+fn merged<T: Default>(parts: Vec<T>, merge: impl Fn(&mut T, T)) -> T {
+    let mut parts = parts.into_iter();
+    let mut all = parts.next().unwrap_or_default();
+    parts.for_each(|part| merge(&mut all, part));
+    all
 }
 
 pub(super) fn parse<T: DeserializeOwned>(file: &str, field: &str, text: &str) -> Result<T, ProfileError> {

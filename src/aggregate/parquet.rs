@@ -9,7 +9,7 @@ use polars::prelude::*;
 use super::ProfileError;
 use super::frame::{self, frame_error, parse};
 use super::seal;
-use super::table::from_rows;
+use super::table::add_row;
 use crate::access::identity::Identity;
 use crate::access::profile::Profile;
 
@@ -85,7 +85,8 @@ pub fn read(file: &str, path: &Path) -> Result<Profile, ProfileError> {
     let coverage = parse(file, COVERAGE_KEY, text(COVERAGE_KEY)?)?;
     let ledger = parse(file, LEDGER_KEY, text(LEDGER_KEY)?)?;
     let frame = reader.finish().map_err(frame_error(file))?;
-    let mut profile = Profile { identities: from_rows(frame::to_rows(file, &frame)?), inventory, coverage, ledger };
+    let mut profile = Profile { identities: BTreeMap::new(), inventory, coverage, ledger };
+    frame::each_row(file, &frame, |row| add_row(&mut profile.identities, row))?;
     for (identity, groups) in groups {
         profile.identities.entry(identity).or_default().groups = groups;
     }

@@ -91,7 +91,7 @@ impl Aggregator {
                 Some(seen) => seen,
                 None => part.requests.entry(request.clone()).or_default(),
             };
-            seen.outcomes.insert(outcome, cell.tally);
+            seen.outcomes.insert(outcome, Box::new(cell.tally));
             seen.bases.extend(cell.bases);
         }
         let mut identities: BTreeMap<Identity, IdentityProfile> = self.identities.into_iter().zip(parts).collect();
@@ -131,19 +131,15 @@ fn tally(observation: &Observation<'_>) -> Tally {
     tally
 }
 
-/// Rows, of which several may stand for one identity, request and outcome, as profiles of identities.
-pub(super) fn from_rows(rows: Vec<Row>) -> BTreeMap<Identity, IdentityProfile> {
-    let mut identities: BTreeMap<Identity, IdentityProfile> = BTreeMap::new();
-    for row in rows {
-        let requests = &mut identities.entry(row.identity).or_default().requests;
-        let seen = requests.entry(row.request).or_default();
-        match seen.outcomes.entry(row.outcome) {
-            btree_map::Entry::Vacant(place) => drop(place.insert(row.tally)),
-            btree_map::Entry::Occupied(mut kept) => kept.get_mut().merge(&row.tally),
-        }
-        seen.bases.extend(row.bases);
+/// Adds a row, of which several may stand for one identity, request and outcome, to profiles of identities.
+pub(super) fn add_row(identities: &mut BTreeMap<Identity, IdentityProfile>, row: Row) {
+    let requests = &mut identities.entry(row.identity).or_default().requests;
+    let seen = requests.entry(row.request).or_default();
+    match seen.outcomes.entry(row.outcome) {
+        btree_map::Entry::Vacant(place) => drop(place.insert(Box::new(row.tally))),
+        btree_map::Entry::Occupied(mut kept) => kept.get_mut().merge(&row.tally),
     }
-    identities
+    seen.bases.extend(row.bases);
 }
 
 impl Sink for Aggregator {

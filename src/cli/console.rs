@@ -45,6 +45,11 @@ impl Console {
         }
     }
 
+    /// Whether a JSON document is asked for.
+    pub(crate) fn is_json(&self) -> bool {
+        self.json
+    }
+
     /// One JSON document, whatever `--quiet` says: it was asked for.
     pub(crate) fn document(&self, document: &serde_json::Value) {
         if self.json {

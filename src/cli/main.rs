@@ -6,6 +6,7 @@ mod console;
 mod exit;
 mod settings;
 
+use std::panic::AssertUnwindSafe;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -14,27 +15,24 @@ use exit::Exit;
 use tokio::sync::Mutex;
 
 fn main() -> ExitCode {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
-    runtime
-        .map_or(Exit::Failed, |runtime| {
-            let exit = runtime.block_on(run(args::Arguments::parse()));
-            runtime.shutdown_background();
-            exit
-        })
-        .into()
+    let arguments = args::Arguments::parse();
+    let publishing = Arc::new(Mutex::new(()));
+    let Ok(runtime) = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build() else {
+        return Exit::Failed.into();
+    };
+    runtime.spawn(end_when_interrupted(Arc::clone(&publishing)));
+    let console = console::Console::new(&arguments.shared);
+    // The command runs here, on the main thread: memory is handed to other threads page by page, which takes long for a large profile.
+    let run = || exit::report(&console, command::run(&arguments, &console, &publishing));
+    let exit = std::panic::catch_unwind(AssertUnwindSafe(run)).unwrap_or(Exit::Failed);
+    runtime.shutdown_background();
+    exit.into()
 }
 
-/// Runs the command until it ends or the user interrupts it. An interrupt waits for an output that is being put in its place.
-async fn run(arguments: args::Arguments) -> Exit {
-    let publishing = Arc::new(Mutex::new(()));
-    let held = Arc::clone(&publishing);
-    let console = console::Console::new(&arguments.shared);
-    let job = tokio::task::spawn_blocking(move || exit::report(&console, command::run(&arguments, &console, &held)));
-    tokio::select! {
-        ended = job => ended.unwrap_or(Exit::Failed),
-        _ = tokio::signal::ctrl_c() => {
-            let _whole = publishing.lock().await;
-            Exit::Interrupted
-        }
+/// Ends the process when the user interrupts it. An interrupt waits for an output that is being put in its place.
+async fn end_when_interrupted(publishing: Arc<Mutex<()>>) {
+    if tokio::signal::ctrl_c().await.is_ok() {
+        let _whole = publishing.lock().await;
+        std::process::exit(Exit::Interrupted.code().into());
     }
 }

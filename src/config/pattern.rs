@@ -58,11 +58,23 @@ impl Pattern {
 
 /// The longest part of a glob that stands for itself; empty where the glob has more than `*` and `?`.
 fn held(glob: &str) -> &str {
-    if glob.contains(['[', ']', '{', '}', '\\']) || glob.contains("**") {
+    if glob.contains(['{', '}', '\\']) || glob.contains("**") {
         return "";
     }
-    let parts = glob.split(['*', '?']);
-    parts.max_by_key(|part| part.len()).unwrap_or_default()
+    let mut longest = "";
+    for (number, piece) in glob.split('[').enumerate() {
+        // A class of characters stands up to its bracket, and what is no plain class tells nothing.
+        let plain = match piece.split_once(']') {
+            _ if number == 0 => piece,
+            Some(("" | "!" | "^", _)) | None => return "",
+            Some((_, plain)) => plain,
+        };
+        if plain.contains(']') {
+            return "";
+        }
+        longest = plain.split(['*', '?']).chain([longest]).max_by_key(|part| part.len()).unwrap_or_default();
+    }
+    longest
 }
 
 /// An identity in every form that a pattern may name it by, spelled once for many patterns.
@@ -96,9 +108,13 @@ mod tests {
             ["", "a", "*", "a*", "*/b", "a?c", "ab*cd*e", "{x,y}", "[ab]c", "a\\*b", "**/b", "a/**", "a/**/b", "sys*:n?de:*"];
         for glob in
             ["*", "a", "a*", "*b", "a?c", "*cd*", "{x,y}", "[ab]c", "a\\*b", "**/b", "a/**", "a/**/b", "system:*", "?", "a**b"]
+                .into_iter()
+                .chain(["*[Bb]reak[Gg]lass*", "[*]b", "a[*?]b", "x[]]b", "[!]]b", "a[/]b", "[!x]b*", "*a[b-z]c"])
         {
             let pattern = Pattern::new("test", glob).unwrap();
-            for text in texts.iter().copied().chain(["x", "a*b", "b", "a/b", "a/x/b", "abc", "x/b", "system:node:a", "ab"]) {
+            for text in
+                texts.iter().copied().chain(["x", "a*b", "b", "a/b", "a/x/b", "abc", "x/b", "system:node:a", "ab", "*b", "x]b"])
+            {
                 assert_eq!(pattern.matches(text), pattern.matcher.is_match(text), "{glob} on {text}");
             }
         }

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::decision::Decision;
 use super::iam::{self, Caller, Level, PolicyDocument, Stack, Who};
-use crate::access::aws::{Arn, AwsRequest, Context, Resource};
+use crate::access::aws::{Arn, AwsRequest, Resource};
 use crate::access::identity::Identity;
 use crate::access::object::HeldObject;
 
@@ -116,7 +116,7 @@ impl Snapshot {
     #[must_use]
     pub fn owner(&self, request: &AwsRequest) -> Option<String> {
         let Resource::Arn(arn) = &request.key.resource else { return None };
-        let told = owner_told(arn, &request.context);
+        let told = owner_told(arn, || request.context.get(RESOURCE_ACCOUNT)?.first().map(String::as_str));
         told.or_else(|| self.resource_policy(arn).and_then(|(_, policy)| policy.owner.clone()))
     }
 
@@ -201,13 +201,21 @@ impl Organization {
     }
 }
 
-/// The owner that an ARN or the record names. S3 names no account in its ARNs; `aws:ResourceAccount` of the record does.
+/// The condition key that names a resource's account.
+pub const RESOURCE_ACCOUNT: &str = "aws:ResourceAccount";
+
+/// The owner that an ARN or the record names. S3 names no account in its ARNs; [`RESOURCE_ACCOUNT`] of the record does.
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-resourceaccount>
 #[must_use]
-pub fn owner_told(arn: &Arn, context: &Context) -> Option<String> {
-    let is_account = |text: &&str| text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit());
-    let told = || context.get("aws:ResourceAccount").and_then(|values| values.first()).map(String::as_str);
+pub fn owner_told<'a>(arn: &'a Arn, told: impl FnOnce() -> Option<&'a str>) -> Option<String> {
+    let is_account = |text: &&str| is_account(text);
     arn.account.as_literal().filter(is_account).or_else(|| told().filter(is_account)).map(str::to_owned)
+}
+
+/// Whether a text is an account's number.
+#[must_use]
+pub fn is_account(text: &str) -> bool {
+    text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// The ARN that the policy of a resource is attached to; itself where it is not part of another. `None` where the ARN is not
@@ -249,7 +257,7 @@ fn with_known_context(request: &AwsRequest, caller: &Caller, owner: &str) -> Aws
         ("aws:PrincipalAccount", caller.account.clone()),
         ("aws:PrincipalType", kind.to_owned()),
         ("aws:PrincipalIsAWSService", service.to_string()),
-        ("aws:ResourceAccount", owner.to_owned()),
+        (RESOURCE_ACCOUNT, owner.to_owned()),
         ("aws:RequestedRegion", region),
         // Every SDK and the CLI speak TLS unless they are told not to.
         ("aws:SecureTransport", "true".to_owned()),

@@ -1,6 +1,7 @@
 //! What a report shows of people and objects: emails, public addresses and object keys are left out unless asked for. Private addresses name
 //! machines of the network at hand, which is what a finding about them is for, and nobody outside of it.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 
 use serde_json::Value;
@@ -27,10 +28,14 @@ impl Detail {
     /// The text, with object keys of S3 ARNs, emails and public addresses cut unless everything is asked for.
     #[must_use]
     pub fn show(self, text: &str) -> String {
-        match self {
-            Detail::Full => text.to_owned(),
-            Detail::Redacted => redact(text).unwrap_or_else(|| text.to_owned()),
-        }
+        self.shown(text).into_owned()
+    }
+
+    /// The same, without a copy where nothing was cut.
+    #[must_use]
+    pub fn shown(self, text: &str) -> Cow<'_, str> {
+        let cut = if self == Detail::Redacted { redact(text) } else { None };
+        cut.map_or(Cow::Borrowed(text), Cow::Owned)
     }
 
     /// A JSON document with every text shown as [`Detail::show`] has it.

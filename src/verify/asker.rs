@@ -1,5 +1,6 @@
 //! One identity during a replay: its documents made ready once, and what each of its requests came to.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::hash::{Hash, Hasher};
 
@@ -22,12 +23,13 @@ const GROUPS_MAX: usize = 16;
 
 /// What one request of one identity came to, over all its records.
 #[derive(Debug, Default)]
-pub(super) struct Judged {
+pub(super) struct Judged<'a> {
     pub(super) allowed: u64,
     pub(super) failed: u64,
     pub(super) refused: u64,
-    pub(super) granted: Evidence,
-    pub(super) denied: Evidence,
+    /// A stored profile's evidence is not copied where it is all there is.
+    pub(super) granted: Cow<'a, Evidence>,
+    pub(super) denied: Cow<'a, Evidence>,
     /// What the documents first answered to what was allowed or failed, where that was no: a gap in one context is not made good by
     /// another.
     pub(super) gap: Option<Decision>,
@@ -96,7 +98,7 @@ pub(super) struct Asker<'a> {
     iam: Option<iam::compiled::Compiled<'a>>,
     /// By the place of its groups: its own roles and bindings, and those of every cluster.
     rbac: BTreeMap<usize, (Option<rbac::compiled::Compiled<'a>>, rbac::compiled::Compiled<'static>)>,
-    pub(super) requests: IndexMap<Key, Judged, RandomState>,
+    pub(super) requests: IndexMap<Key, Judged<'a>, RandomState>,
 }
 
 impl<'a> Asker<'a> {

@@ -66,8 +66,10 @@ impl Replay<'_> {
                 };
                 let request = Request::Flow(Box::new(flow));
                 for (outcome, (count, evidence)) in &outcomes {
-                    if concerned || *outcome != Outcome::Refused {
-                        self.judge(&identity, &[], &request, *outcome, (*count, evidence));
+                    if (concerned || *outcome != Outcome::Refused)
+                        && let Some(kept) = self.judge(&identity, &[], &request, *outcome, *count)
+                    {
+                        kept.to_mut().merge(evidence);
                     }
                 }
             }

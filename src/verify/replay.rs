@@ -17,7 +17,7 @@ use crate::access::inventory::Fact;
 use crate::access::kube::KubeRequest;
 use crate::access::observation::{Basis, Observation, Outcome, Record, Sink};
 use crate::access::pod::{PodBasis, Workload};
-use crate::access::profile::Profile;
+use crate::access::profile::{IdentityProfile, Profile};
 use crate::access::request::{Request, RequestKey};
 use crate::access::times::Times;
 use crate::config::Config;
@@ -86,24 +86,25 @@ impl<'a> Replay<'a> {
         self
     }
 
+    /// Judges one request that so many records hold. Gives the place of their evidence; `None` where none is kept.
     pub(super) fn judge(
         &mut self,
         identity: &Identity,
         groups: &[String],
         request: &Request,
         outcome: Outcome,
-        (count, evidence): (u64, &Evidence),
-    ) {
+        count: u64,
+    ) -> Option<&mut Cow<'a, Evidence>> {
         let index = match self.askers.get_index_of(identity) {
             Some(index) => index,
             None => self.askers.insert_full(identity.clone(), Asker::of(self.around.documents(identity))).0,
         };
-        let Some((_, asker)) = self.askers.get_index_mut(index) else { return };
+        let (_, asker) = self.askers.get_index_mut(index)?;
         asker.is_master |= groups.iter().any(|group| group == MASTERS);
         let place = asker.place(request);
         if outcome == Outcome::Unknown {
             // It says nothing, so nothing is asked; only that it was seen.
-            return;
+            return None;
         }
         let groups_place = match self.groups.get_index_of(groups) {
             Some(place) => place,
@@ -112,54 +113,66 @@ impl<'a> Replay<'a> {
         let refused = outcome == Outcome::Refused;
         let context = request.context().unwrap_or(&NO_CONTEXT);
         let asked = |latest: &(usize, Context)| latest.0 == groups_place && latest.1 == *context;
-        let latest =
-            |judged: &Judged| judged.latest.get(usize::from(refused)).is_some_and(|latest| latest.as_ref().is_some_and(asked));
+        let latest = |judged: &Judged<'_>| {
+            judged.latest.get(usize::from(refused)).is_some_and(|latest| latest.as_ref().is_some_and(asked))
+        };
         if !asker.requests.get_index(place).is_some_and(|(_, judged)| latest(judged)) {
             self.around.ask(asker, place, identity, (groups_place, groups), request, refused);
         }
-        let Some((_, judged)) = asker.requests.get_index_mut(place) else { return };
-        let kept = match outcome {
+        let (_, judged) = asker.requests.get_index_mut(place)?;
+        match outcome {
             Outcome::Allowed => {
                 judged.allowed += count;
-                &mut judged.granted
+                Some(&mut judged.granted)
             }
             Outcome::Failed => {
                 judged.failed += count;
-                &mut judged.granted
+                Some(&mut judged.granted)
             }
             Outcome::Refused => {
                 judged.refused += count;
-                &mut judged.denied
+                Some(&mut judged.denied)
             }
-            Outcome::Unknown => return,
-        };
-        kept.merge(evidence);
+            Outcome::Unknown => None,
+        }
     }
 
     /// Judges a stored profile in place of a log.
-    pub fn profile(&mut self, profile: &Profile) {
-        let none = Evidence::default();
+    pub fn profile(&mut self, profile: &'a Profile) {
         for (identity, part) in &profile.identities {
-            let groups: Vec<String> = part.groups.iter().cloned().collect();
-            let part = rbac::target::profile(part, self.around.config.target_server());
-            for (key, seen) in &part.requests {
-                if seen.is_assumed() && !self.around.config.assumed {
-                    continue;
-                }
-                for (outcome, tally) in &seen.outcomes {
-                    for (place, context) in tally.contexts().into_iter().enumerate() {
-                        let (count, evidence) = if place == 0 { (tally.times.count, &tally.times.evidence) } else { (0, &none) };
-                        match key {
-                            RequestKey::Flow(flow) => self.flows.insert(identity, flow, *outcome, count, evidence),
-                            RequestKey::Aws(_) | RequestKey::Kube(_) | RequestKey::Pod(_) => {
-                                self.judge(identity, &groups, &key.to_request(context), *outcome, (count, evidence));
-                            }
+            match rbac::target::profile(part, self.around.config.target_server()) {
+                Cow::Borrowed(part) => self.part(identity, part, |kept, evidence| {
+                    if kept.is_empty() { *kept = Cow::Borrowed(evidence) } else { kept.to_mut().merge(evidence) }
+                }),
+                Cow::Owned(part) => self.part(identity, &part, |kept, evidence| kept.to_mut().merge(evidence)),
+            }
+        }
+        self.undecided += profile.ledger.undecided_count();
+    }
+
+    /// Judges one identity of a stored profile.
+    fn part<'e>(&mut self, identity: &Identity, part: &'e IdentityProfile, keep: impl Fn(&mut Cow<'a, Evidence>, &'e Evidence)) {
+        let none = Evidence::default();
+        let groups: Vec<String> = part.groups.iter().cloned().collect();
+        let assumed = self.around.config.assumed;
+        for (key, seen) in part.requests.iter().filter(|(_, seen)| assumed || !seen.is_assumed()) {
+            for (outcome, tally) in &seen.outcomes {
+                for (place, context) in tally.contexts().into_iter().enumerate() {
+                    let first = place == 0;
+                    let count = if first { tally.times.count } else { 0 };
+                    match key {
+                        RequestKey::Flow(flow) => {
+                            let evidence = if first { &tally.times.evidence } else { &none };
+                            self.flows.insert(identity, flow, *outcome, count, evidence);
+                        }
+                        RequestKey::Aws(_) | RequestKey::Kube(_) | RequestKey::Pod(_) => {
+                            let kept = self.judge(identity, &groups, &key.to_request(context), *outcome, count);
+                            kept.filter(|_| first).into_iter().for_each(|kept| keep(kept, &tally.times.evidence));
                         }
                     }
                 }
             }
         }
-        self.undecided += profile.ledger.undecided_count();
     }
 
     /// The verdict; `coverage` are the holes of the recording. Flows that were never resolved are undecided: see [`Replay::resolve`].
@@ -170,7 +183,8 @@ impl<'a> Replay<'a> {
         let mut left_out: BTreeMap<&Identity, String> = BTreeMap::new();
         let mut used: BTreeMap<&Identity, Vec<Used<'_>>> = BTreeMap::new();
         for (identity, asker) in &self.askers {
-            let mut requests: Vec<(&RequestKey, &Judged)> = asker.requests.iter().map(|(key, judged)| (&key.0, judged)).collect();
+            let mut requests: Vec<(&RequestKey, &Judged<'_>)> =
+                asker.requests.iter().map(|(key, judged)| (&key.0, judged)).collect();
             if let Some(why) = self.around.left_out(asker.is_master, identity) {
                 // Whoever asks, a role's trust policy is one that production has.
                 let gaps = requests.iter().filter_map(|(key, judged)| self.around.trust_gap(identity, key, judged));
@@ -292,7 +306,7 @@ impl<'a> Around<'a> {
         self.config.left_out_as(identity, told).or_else(open)
     }
 
-    fn trust_gap(&self, identity: &Identity, key: &RequestKey, judged: &Judged) -> Option<CounterExample> {
+    fn trust_gap(&self, identity: &Identity, key: &RequestKey, judged: &Judged<'_>) -> Option<CounterExample> {
         let answer = judged.gap.as_ref().filter(|_| self.is_evidence(judged))?;
         let distrusts = matches!(answer.layer(), Some(Layer::Trust(_)));
         distrusts.then(|| CounterExample {
@@ -304,13 +318,13 @@ impl<'a> Around<'a> {
         })
     }
 
-    fn is_evidence(&self, judged: &Judged) -> bool {
+    fn is_evidence(&self, judged: &Judged<'_>) -> bool {
         judged.allowed > 0 || (self.config.failed_is_evidence && judged.failed > 0)
     }
 
     fn place(
         &self,
-        (identity, key, judged): (&Identity, &RequestKey, &Judged),
+        (identity, key, judged): (&Identity, &RequestKey, &Judged<'_>),
         granted_keys: &[&RequestKey],
         sufficiency: &mut Sufficiency,
         restraint: &mut Restraint,
@@ -369,7 +383,7 @@ fn asks_for(wider: &RequestKey, key: &RequestKey) -> bool {
 
 /// Of one workload's pods only the most trustworthy evidence is judged: a template, or a request before webhooks changed it, is
 /// not the pod that ran.
-fn keep_best_basis(requests: &mut Vec<(&RequestKey, &Judged)>) {
+fn keep_best_basis(requests: &mut Vec<(&RequestKey, &Judged<'_>)>) {
     let mut best: BTreeMap<Workload, PodBasis> = BTreeMap::new();
     for (key, judged) in requests.iter() {
         if let RequestKey::Pod(pod) = key
@@ -435,6 +449,8 @@ impl Replay<'_> {
             Request::Flow(flow) => return self.flows.insert(identity, flow, *outcome, seen.0, seen.1),
             Request::Aws(_) | Request::Pod(_) => observation.request,
         };
-        self.judge(identity, groups, request, *outcome, seen);
+        if let Some(kept) = self.judge(identity, groups, request, *outcome, seen.0) {
+            kept.to_mut().merge(seen.1);
+        }
     }
 }

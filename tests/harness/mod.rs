@@ -162,10 +162,10 @@ pub fn decoded(event: &Value) -> Decoded {
 }
 
 /// One record, on the first of all days.
-pub fn tally() -> Tally {
+pub fn tally() -> Box<Tally> {
     let time = jiff::Timestamp::UNIX_EPOCH;
     let times = Times { count: 1, first: time, last: time, days: Days::of(0), evidence: Evidence::default() };
-    Tally { times, context: Default::default(), issued_to: Default::default() }
+    Box::new(Tally { times, context: Default::default(), issued_to: Default::default() })
 }
 
 /// One record of each outcome, that the log states.

@@ -156,7 +156,8 @@ fn what_survives_is_not_written_again_and_is_judged_with() {
     // The judge stands on the snapshot, not on the writer's word: without the binding, the same policies have a gap.
     let (gone, _) = read(&[("rbac.yaml", &CLUSTER.replace("system:serviceaccounts:shop", "system:nodes"))], &stays).unwrap();
     let mut replay = Replay::new(&set, &stays).within(Some(&gone));
-    replay.profile(&asked());
+    let profile = asked();
+    replay.profile(&profile);
     assert_eq!(replay.verdict(VerdictBasis::Log, Vec::new()).sufficiency.gaps.len(), 1);
 }
 

@@ -158,7 +158,7 @@ fn asked(identity: &Identity, seen: &IdentityProfile, key: &RequestKey) -> Vec<R
     let Some(seen) = seen.requests.get(key) else { return vec![placed(key.to_request(AwsContext::new()))] };
     // What was allowed is what the documents are for.
     let tally = seen.outcomes.values().next();
-    tally.into_iter().flat_map(Tally::contexts).map(|context| placed(key.to_request(context))).collect()
+    tally.into_iter().flat_map(|tally| tally.contexts()).map(|context| placed(key.to_request(context))).collect()
 }
 
 /// The answer of the documents, or of what the platform itself allows to every authenticated user.
@@ -200,7 +200,7 @@ fn evidence(identity: &Identity, grant: &Grant, seen: &IdentityProfile, lines: &
     if let Some(wider) = &grant.generalization {
         lines.push(format!("    widened by {} from {} names; also admits {}", wider.rule, wider.names, wider.admits));
     }
-    let mut behind: BTreeMap<Outcome, Tally> = BTreeMap::new();
+    let mut behind: BTreeMap<Outcome, Box<Tally>> = BTreeMap::new();
     let covers = |key: &RequestKey, seen: &Seen| {
         seen.requests(key).iter().any(|request| grant.permit.covers(&with_accounts(identity, request)))
     };

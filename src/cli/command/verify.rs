@@ -18,6 +18,8 @@ pub(super) fn run(shared: &Shared, command: &Verify, console: &Console) -> Resul
     say_ledger(console, &plan.profile.ledger);
     say_verdict(console, &plan.verdict);
     say_findings(console, &plan.findings);
-    console.document(&document("verify", &plan, Detail::Redacted)?);
+    if console.is_json() {
+        console.document(&document("verify", &plan, Detail::Redacted)?);
+    }
     Ok(exit::of_verdict(damaged, &plan.verdict, &plan.findings, threshold(command.fail_on)))
 }

@@ -10,10 +10,12 @@ use crate::policy::pattern;
 /// (`arn:aws:codepipeline:*`, as AWS's own policies write it).
 pub(super) fn parse(text: &str, version: Version) -> Option<Arn> {
     let mut fields: Vec<Text> = split(text, version).into_iter().map(|field| parse_text(field, version)).collect();
-    if fields.len() < 6 && !matches!(fields.last()?.segments().last(), Some(Segment::Wildcard(Wildcard::Any))) {
-        return None;
+    if fields.len() < 6 {
+        if !matches!(fields.last()?.segments().last(), Some(Segment::Wildcard(Wildcard::Any))) {
+            return None;
+        }
+        fields.resize(6, Text::any());
     }
-    fields.resize(6, Text::any());
     let mut fields = fields.into_iter();
     if fields.next()?.as_literal() != Some("arn") {
         return None;

@@ -12,6 +12,7 @@ mod rcp;
 mod stack;
 mod value;
 mod wire;
+mod written;
 
 pub use decide::decide;
 pub use effective::effective_actions;

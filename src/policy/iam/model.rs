@@ -24,8 +24,8 @@ pub enum Version {
 }
 
 /// A policy document.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(try_from = "wire::Document", into = "wire::Document")]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(try_from = "wire::Document")]
 pub struct PolicyDocument {
     /// The language's version.
     pub version: Version,
@@ -140,6 +140,9 @@ pub(super) fn parse(text: &str, version: Version) -> Text {
 
 /// `*` and `?` as wildcards, all else as it stands.
 pub(super) fn wildcards_only(text: &str) -> Text {
+    if !text.contains(['*', '?']) {
+        return Text::literal(text);
+    }
     Text::from_segments(text.chars().map(|character| match character {
         '*' => Segment::Wildcard(Wildcard::Any),
         '?' => Segment::Wildcard(Wildcard::One),
@@ -223,7 +226,7 @@ impl ResourcePattern {
     /// Parses a resource as documents of this version write it.
     #[must_use]
     pub fn new(text: &str, version: Version) -> Self {
-        let parsed = if parse(text, version) == Text::any() {
+        let parsed = if !text.is_empty() && text.bytes().all(|byte| byte == b'*') {
             ParsedResource::All
         } else {
             super::arn::parse(text, version).map_or(ParsedResource::NotUnderstood, |arn| ParsedResource::Arn(Box::new(arn)))
@@ -304,64 +307,5 @@ fn read_principal(principal: wire::Principal) -> Result<Principal, String> {
         wire::Principal::ByKind(kinds) => {
             Ok(Principal::ByKind(kinds.0.into_iter().map(|(kind, texts)| (kind, texts.0)).collect()))
         }
-    }
-}
-
-fn write_principal(principal: Principal) -> (Option<wire::Principal>, Option<wire::Principal>) {
-    match principal {
-        Principal::Everyone => (Some(wire::Principal::Text("*".to_owned())), None),
-        Principal::ByKind(kinds) => {
-            let kinds = kinds.into_iter().map(|(kind, texts)| (kind, wire::Texts(texts))).collect();
-            (Some(wire::Principal::ByKind(wire::Map(kinds))), None)
-        }
-        // Twice all but these is these.
-        Principal::Not(these) => {
-            let (these, not) = write_principal(*these);
-            (not, these)
-        }
-    }
-}
-
-impl From<PolicyDocument> for wire::Document {
-    fn from(document: PolicyDocument) -> Self {
-        wire::Document {
-            version: match document.version {
-                Version::Unstated => None,
-                Version::V2008 => Some("2008-10-17".to_owned()),
-                Version::V2012 => Some("2012-10-17".to_owned()),
-            },
-            id: document.id,
-            statement: document.statements.into_iter().map(write).collect(),
-        }
-    }
-}
-
-fn write(statement: Statement) -> wire::Statement {
-    let actions = |patterns: Vec<ActionPattern>| Some(wire::Texts(patterns.into_iter().map(|pattern| pattern.text).collect()));
-    let resources =
-        |patterns: Vec<ResourcePattern>| Some(wire::Texts(patterns.into_iter().map(|pattern| pattern.text).collect()));
-    let values = |values: Vec<Written>| wire::Texts(values.into_iter().map(|value| value.text).collect());
-    let keys =
-        |keys: BTreeMap<String, Vec<Written>>| wire::Map(keys.into_iter().map(|(key, texts)| (key, values(texts))).collect());
-    let (action, not_action) = match statement.actions {
-        Actions::Action(patterns) => (actions(patterns), None),
-        Actions::NotAction(patterns) => (None, actions(patterns)),
-    };
-    let (resource, not_resource) = match statement.resources {
-        Resources::Resource(patterns) => (resources(patterns), None),
-        Resources::NotResource(patterns) => (None, resources(patterns)),
-        Resources::Absent => (None, None),
-    };
-    let (principal, not_principal) = statement.principal.map_or((None, None), write_principal);
-    wire::Statement {
-        sid: statement.sid,
-        effect: statement.effect,
-        principal,
-        not_principal,
-        action,
-        not_action,
-        resource,
-        not_resource,
-        condition: wire::Map(statement.condition.into_iter().map(|(operator, map)| (operator, keys(map))).collect()),
     }
 }

@@ -5,54 +5,53 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use serde::de::{Error, MapAccess, SeqAccess, Visitor};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer};
 
 /// A document.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "PascalCase")]
 pub(super) struct Document {
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub(super) version: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub(super) id: Option<String>,
     #[serde(deserialize_with = "one_or_many")]
     pub(super) statement: Vec<Statement>,
 }
 
 /// A statement.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "PascalCase")]
 pub(super) struct Statement {
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub(super) sid: Option<String>,
     pub(super) effect: super::model::Effect,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub(super) principal: Option<Principal>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub(super) not_principal: Option<Principal>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub(super) action: Option<Texts>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub(super) not_action: Option<Texts>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub(super) resource: Option<Texts>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub(super) not_resource: Option<Texts>,
-    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    #[serde(default)]
     pub(super) condition: Map<Map<Texts>>,
 }
 
 /// `*`, or kinds with their principals.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Deserialize)]
 #[serde(untagged)]
 pub(super) enum Principal {
     Text(String),
     ByKind(Map<Texts>),
 }
 
-/// One text or several; always written as a list. Booleans and numbers are read as their text, as IAM does.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(transparent)]
+/// One text or several. Booleans and numbers are read as their text, as IAM does.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Texts(pub(super) Vec<String>);
 
 impl<'de> Deserialize<'de> for Texts {
@@ -129,19 +128,12 @@ fn one_or_many<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) 
 }
 
 /// A JSON object in which a repeated key is an error: with the last one winning in silence, a condition could vanish.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(transparent)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Map<V>(pub(super) BTreeMap<String, V>);
 
 impl<V> Default for Map<V> {
     fn default() -> Self {
         Map(BTreeMap::new())
-    }
-}
-
-impl<V> Map<V> {
-    pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
     }
 }
 

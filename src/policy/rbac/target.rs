@@ -150,7 +150,7 @@ mod tests {
         let event = EventRef { time: jiff::Timestamp::UNIX_EPOCH, id: String::new(), file: "f".to_owned(), record: 1 };
         let mut tally = Tally::of(Times::once(&event));
         tally.times.count = 2;
-        let seen = |basis: Basis| Seen { outcomes: [(Outcome::Allowed, tally.clone())].into(), bases: [basis].into() };
+        let seen = |basis: Basis| Seen { outcomes: [(Outcome::Allowed, Box::new(tally.clone()))].into(), bases: [basis].into() };
         let requests = [
             (request("get", "extensions", "deployments", ""), Basis::Stated),
             (request("get", "apps", "deployments", ""), Basis::Stated),

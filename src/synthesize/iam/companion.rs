@@ -5,9 +5,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::access::aws::{Arn, Context, Resource};
+use crate::access::aws::{Arn, Resource};
 use crate::access::identity::{Home, Identity};
-use crate::access::profile::{IdentityProfile, Profile, Seen, Tally};
+use crate::access::profile::{IdentityProfile, Profile, Seen};
 use crate::access::request::RequestKey;
 use crate::finding::{Code, Finding};
 use crate::policy::grant::Permit;
@@ -15,7 +15,7 @@ use crate::policy::iam::model::{
     ActionPattern, Actions, Conditions, Effect, PolicyDocument, Principal, ResourcePattern, Resources, Statement, Version,
 };
 use crate::policy::set::{Companion, Documents, Policy};
-use crate::policy::snapshot::{owner_told, policy_holder};
+use crate::policy::snapshot::{RESOURCE_ACCOUNT, is_account, owner_told, policy_holder};
 
 /// How a service's resource policies write their `Resource`.
 #[derive(Clone, Copy)]
@@ -57,6 +57,9 @@ pub fn companions(profile: &Profile, policies: &BTreeMap<Identity, Policy>, find
         let buckets = profile.identities.get(identity).map(owners).unwrap_or_default();
         for grant in &policy.grants {
             let Permit::Iam { action, resource, .. } = &grant.permit else { continue };
+            if names_account(resource, id) {
+                continue;
+            }
             let Some((place, written)) = across(resource, &buckets).filter(|((owner, _), _)| owner != id) else { continue };
             let need = needs.entry(place).or_default().entry(principal.clone()).or_default();
             need.entry(written).or_default().insert(action.clone());
@@ -76,6 +79,11 @@ pub fn companions(profile: &Profile, policies: &BTreeMap<Identity, Policy>, find
     companions
 }
 
+/// Whether a resource says itself that it is of this account: a quick yes before anything is parsed.
+fn names_account(resource: &str, id: &str) -> bool {
+    is_account(id) && !resource.contains("${") && resource.split(':').nth(4) == Some(id)
+}
+
 /// Where a grant's resource stands in another account's hands, and how a policy there writes it.
 fn across(resource: &str, buckets: &BTreeMap<String, String>) -> Option<(Place, String)> {
     let arn = Arn::from_policy(resource)?;
@@ -83,7 +91,7 @@ fn across(resource: &str, buckets: &BTreeMap<String, String>) -> Option<(Place, 
     let name = arn.resource.to_policy();
     let (_, _, spelling) = SERVICES.iter().find(|(known, start, _)| *known == service && name.starts_with(start))?;
     let holder = policy_holder(&arn)?;
-    let owner = owner_told(&arn, &Context::new()).or_else(|| buckets.get(&holder).cloned())?;
+    let owner = owner_told(&arn, || None).or_else(|| buckets.get(&holder).cloned())?;
     let written = match spelling {
         Spelling::Same => resource.to_owned(),
         Spelling::All => "*".to_owned(),
@@ -98,16 +106,17 @@ fn owners(part: &IdentityProfile) -> BTreeMap<String, String> {
     for (key, seen) in &part.requests {
         let RequestKey::Aws(key) = key else { continue };
         let Resource::Arn(arn) = &key.resource else { continue };
-        if let (Some(owner), Some(holder)) = (owner_told(arn, &any_context(seen)), policy_holder(arn)) {
+        if let (Some(owner), Some(holder)) = (owner_told(arn, || any_account(seen)), policy_holder(arn)) {
             owners.insert(holder, owner);
         }
     }
     owners
 }
 
-/// A context of the request: an owner does not change from one record to the next.
-fn any_context(seen: &Seen) -> Context {
-    seen.outcomes.values().next().map(Tally::example).unwrap_or_default()
+/// The account of the resource in a record of the request: an owner does not change from one to the next.
+fn any_account(seen: &Seen) -> Option<&str> {
+    let accounts = seen.outcomes.values().next()?.context.get(RESOURCE_ACCOUNT)?;
+    accounts.values.first().map(String::as_str)
 }
 
 /// Principals that need the same stand together, and so do resources with the same actions.

@@ -136,7 +136,7 @@ impl Evidence<'_> {
             .filter(|(outcome, _)| {
                 **outcome == Outcome::Allowed || (self.config.failed_is_evidence && **outcome == Outcome::Failed)
             })
-            .map(|(_, tally)| tally)
+            .map(|(_, tally)| &**tally)
             .collect();
         let mut condition = Condition::new();
         if settings.via_service

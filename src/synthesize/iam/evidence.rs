@@ -2,6 +2,7 @@
 //!
 //! Invariant: a request that was only refused is never evidence for a grant.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::conditions;
@@ -59,6 +60,13 @@ impl Use {
             }
         }
         one
+    }
+
+    fn add(place: &mut Option<Use>, one: Use) {
+        match place {
+            Some(kept) => kept.merge(one),
+            None => *place = Some(one),
+        }
     }
 
     fn merge(&mut self, other: Use) {
@@ -137,15 +145,17 @@ pub(super) fn of(profile: &IdentityProfile, conditions: &conditions::Evidence<'_
         let (condition, widened) = conditions.condition(key, seen);
         let action = evidence.actions.entry((key.action.clone(), condition)).or_default();
         let one = Use::of(seen, widened);
-        let place = match &key.resource {
+        match &key.resource {
             Resource::Arn(arn) => {
                 used_on.insert((&key.action, arn));
-                action.arns.entry(arn.clone()).or_insert_with(|| one.clone())
+                match action.arns.entry(arn.clone()) {
+                    Entry::Vacant(place) => drop(place.insert(one)),
+                    Entry::Occupied(mut kept) => kept.get_mut().merge(one),
+                }
             }
-            Resource::NoResourceLevel => action.no_level.get_or_insert_with(|| one.clone()),
-            Resource::NotBuilt => action.not_built.get_or_insert_with(|| one.clone()),
-        };
-        place.merge(one);
+            Resource::NoResourceLevel => Use::add(&mut action.no_level, one),
+            Resource::NotBuilt => Use::add(&mut action.not_built, one),
+        }
     }
     // Used in one way and refused in another: what was used counts.
     for (action, refused) in &mut evidence.refused_on {

@@ -58,6 +58,11 @@ pub(crate) fn splits(
     setting: &Setting<'_>,
     findings: &mut Vec<Finding>,
 ) -> Vec<Split> {
+    let tallies = seen.requests.values().flat_map(|seen| seen.outcomes.values());
+    let issued_to: BTreeSet<&String> = tallies.flat_map(|tally| &tally.issued_to.values).collect();
+    if issued_to.len() < 2 {
+        return Vec::new();
+    }
     let mut workloads: BTreeMap<String, IdentityProfile> = BTreeMap::new();
     let mut more = false;
     for (key, requested) in &seen.requests {

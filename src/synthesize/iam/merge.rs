@@ -52,6 +52,11 @@ struct Table {
 
 /// Arranges a table. `frame` is what a statement costs beside its actions and resources.
 pub(super) fn rectangles(rows: &BTreeMap<Action, BTreeSet<String>>, frame: usize) -> Vec<Rectangle> {
+    // Actions that are all granted on the same resources are one rectangle; one action alone is.
+    if let Some(resources) = rows.values().next().filter(|first| !first.is_empty() && rows.values().all(|other| other == *first))
+    {
+        return vec![Rectangle { actions: rows.keys().cloned().collect(), resources: resources.clone() }];
+    }
     let (table, by_action) = Table::of(rows, frame);
     let by_resource = table.turned(&by_action);
     let mut cells = if table.cost_all(&by_resource) < table.cost_all(&by_action) { by_resource } else { by_action };

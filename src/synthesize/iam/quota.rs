@@ -44,12 +44,19 @@ impl Room {
     }
 
     /// The size of a document. Where white space counts, it is counted as the file is written.
-    fn size(&self, statements: &[Statement]) -> usize {
-        let document = PolicyDocument { version: Version::V2012, id: None, statements: statements.to_vec() };
+    fn size(&self, document: &PolicyDocument) -> usize {
         match self.limit.counted {
-            Counted::Characters | Counted::Bytes => self.limit.size(&document),
-            Counted::Written => serde_json::to_string_pretty(&document).map_or(usize::MAX, |text| text.chars().count()),
+            Counted::Characters | Counted::Bytes => self.limit.size(document),
+            Counted::Written => serde_json::to_string_pretty(document).map_or(usize::MAX, |text| text.chars().count()),
         }
+    }
+
+    /// What all of it costs, where it fits one document as it stands; else `None`. Only characters without white space add up to the
+    /// same however they are arranged.
+    fn fits_whole(&self, document: &PolicyDocument) -> Option<usize> {
+        let countable = self.limit.counted == Counted::Characters && document.statements.iter().all(Statement::is_plain);
+        let size = (countable && !document.statements.is_empty()).then(|| self.size(document))?;
+        (size <= self.limit.size_max).then_some(size)
     }
 
     /// What a list's element costs beside its quotes and comma.
@@ -60,16 +67,33 @@ impl Room {
 
 /// The documents. Sids are left out where that saves a document.
 pub(super) fn documents(statements: &[Statement], room: &Room) -> Fitted {
-    let named = pack(statements, room);
-    let bare: Vec<Statement> = statements.iter().cloned().map(|statement| Statement { sid: None, ..statement }).collect();
-    let packed =
-        if named.len() <= 1 { named } else { Some(pack(&bare, room)).filter(|bare| bare.len() < named.len()).unwrap_or(named) };
-    let documents: Vec<PolicyDocument> =
-        packed.into_iter().map(|statements| PolicyDocument { version: Version::V2012, id: None, statements }).collect();
-    let sizes: Vec<usize> = documents.iter().map(|document| room.size(&document.statements)).collect();
+    let whole = document(statements.to_vec());
+    let (documents, sizes) = match room.fits_whole(&whole) {
+        Some(size) => (vec![whole], vec![size]),
+        None => {
+            let documents: Vec<PolicyDocument> = packed(statements, room).into_iter().map(document).collect();
+            let sizes = documents.iter().map(|document| room.size(document)).collect();
+            (documents, sizes)
+        }
+    };
     let fits = documents.len() <= room.documents_max && sizes.iter().all(|size| *size <= room.limit.size_max);
     let over = (!fits).then(|| over(&sizes, room));
     Fitted { documents, over }
+}
+
+fn document(statements: Vec<Statement>) -> PolicyDocument {
+    PolicyDocument { version: Version::V2012, id: None, statements }
+}
+
+/// Statements by document, with Sids or without.
+fn packed(statements: &[Statement], room: &Room) -> Vec<Vec<Statement>> {
+    let named = pack(statements, room);
+    if named.len() <= 1 {
+        return named;
+    }
+    let bare: Vec<Statement> = statements.iter().cloned().map(|statement| Statement { sid: None, ..statement }).collect();
+    let bare = pack(&bare, room);
+    if bare.len() < named.len() { bare } else { named }
 }
 
 fn over(sizes: &[usize], room: &Room) -> String {
@@ -103,8 +127,8 @@ fn sum<T>(elements: &[(usize, T)]) -> usize {
 }
 
 impl Piece {
-    /// `None` for a statement that is not made of actions and resources.
-    fn of(place: usize, statement: &Statement, room: &Room) -> Option<Piece> {
+    /// `None` for a statement that is not made of actions and resources. `empty` is the size of a document without statements.
+    fn of(place: usize, statement: &Statement, room: &Room, empty: usize) -> Option<Piece> {
         let (Actions::Action(actions), Resources::Resource(resources)) = (&statement.actions, &statement.resources) else {
             return None;
         };
@@ -112,7 +136,7 @@ impl Piece {
         let statement =
             Statement { actions: Actions::Action(Vec::new()), resources: Resources::Resource(Vec::new()), ..statement.clone() };
         // Closing brackets stand on lines of their own where white space counts.
-        let frame = room.size(std::slice::from_ref(&statement)).saturating_sub(room.size(&[])) + 1 + 2 * indent;
+        let frame = room.size(&document(vec![statement.clone()])).saturating_sub(empty) + 1 + 2 * indent;
         Some(Piece {
             place,
             statement,
@@ -190,9 +214,11 @@ type Bin = (usize, Vec<Piece>);
 
 /// Statements by document.
 fn pack(statements: &[Statement], room: &Room) -> Vec<Vec<Statement>> {
-    let pieces: Vec<Piece> = statements.iter().enumerate().filter_map(|(place, one)| Piece::of(place, one, room)).collect();
+    let empty = room.size(&document(Vec::new()));
+    let pieces = statements.iter().enumerate().filter_map(|(place, one)| Piece::of(place, one, room, empty));
+    let pieces: Vec<Piece> = pieces.collect();
     // Each statement pays for a comma, and the first has none.
-    let free = room.limit.size_max.saturating_sub(room.size(&[])) + 1;
+    let free = room.limit.size_max.saturating_sub(empty) + 1;
     let all: usize = pieces.iter().map(Piece::cost).sum();
     let least = all.div_ceil(free.max(1)).max(1);
     let filled = (least..least.saturating_add(TRIES_MAX)).find_map(|bins| fill(&pieces, free, Some(bins)));
@@ -320,7 +346,7 @@ mod tests {
         for room in [ROOM, Room { limit: PERMISSION_SET, documents_max: 2 }] {
             let fitted = documents(&whole.statements, &room);
             assert_eq!(fitted.over, None);
-            let sizes: Vec<usize> = fitted.documents.iter().map(|document| room.size(&document.statements)).collect();
+            let sizes: Vec<usize> = fitted.documents.iter().map(|document| room.size(document)).collect();
             let all: usize = sizes.iter().sum();
             assert_eq!(sizes.len(), all.div_ceil(room.limit.size_max), "{sizes:?}");
             assert_eq!(sorted(&fitted.documents), sorted(std::slice::from_ref(&whole)));
