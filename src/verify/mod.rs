@@ -6,5 +6,6 @@ mod asker;
 mod flows;
 mod necessity;
 mod replay;
+mod wider;
 
 pub use replay::Replay;

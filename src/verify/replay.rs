@@ -9,7 +9,8 @@ use rapidhash::fast::RandomState;
 use super::asker::{Asker, Judged};
 use super::flows::Flows;
 use super::necessity::{self, Used};
-use crate::access::aws::{Context, Resource};
+use super::wider::Granted;
+use crate::access::aws::Context;
 use crate::access::coverage::Sighting;
 use crate::access::evidence::Evidence;
 use crate::access::identity::{Identity, Name};
@@ -23,7 +24,6 @@ use crate::access::times::Times;
 use crate::config::Config;
 use crate::finding::Finding;
 use crate::policy::decision::{Decision, Layer};
-use crate::policy::grant::{Condition, Permit};
 use crate::policy::set::{Documents, Policy, PolicySet, with_accounts};
 use crate::policy::snapshot::{Snapshot, Standing};
 use crate::policy::{iam, rbac};
@@ -194,7 +194,7 @@ impl<'a> Replay<'a> {
             }
             keep_best_basis(&mut requests);
             let evidence = || requests.iter().filter(|(_, judged)| self.around.is_evidence(judged));
-            let granted: Vec<&RequestKey> = evidence().map(|(key, _)| *key).collect();
+            let granted = Granted::new(evidence().map(|(key, _)| *key).collect());
             for (key, judged) in &requests {
                 self.around.place((identity, key, judged), &granted, &mut sufficiency, &mut restraint);
             }
@@ -325,7 +325,7 @@ impl<'a> Around<'a> {
     fn place(
         &self,
         (identity, key, judged): (&Identity, &RequestKey, &Judged<'_>),
-        granted_keys: &[&RequestKey],
+        allowed: &Granted<'_>,
         sufficiency: &mut Sufficiency,
         restraint: &mut Restraint,
     ) {
@@ -356,7 +356,7 @@ impl<'a> Around<'a> {
         }
         restraint.judged += 1;
         let Some(by) = &judged.leak else { return };
-        if let Some(wider) = granted_keys.iter().find(|wider| asks_for(wider, key)) {
+        if let Some(wider) = allowed.wider_than(key) {
             let note = format!("refused, but {wider} was allowed, and what allows that one allows this");
             restraint.contested.push(example(judged.refused, &judged.denied, note));
         } else {
@@ -367,18 +367,6 @@ impl<'a> Around<'a> {
             ));
         }
     }
-}
-
-/// Whether `wider` asked for `key` too: by a wildcard, as a request for what does not exist yet does, or by naming less.
-fn asks_for(wider: &RequestKey, key: &RequestKey) -> bool {
-    if let (RequestKey::Aws(asked), RequestKey::Aws(refused)) = (wider, key)
-        && let Resource::Arn(arn) = &asked.resource
-    {
-        let resource = arn.to_policy();
-        let permit = Permit::Iam { action: asked.action.to_string(), resource, condition: Condition::new() };
-        return (asked.via.is_none() || asked.via == refused.via) && permit.covers(&key.to_request(Context::new()));
-    }
-    wider.implies(key)
 }
 
 /// Of one workload's pods only the most trustworthy evidence is judged: a template, or a request before webhooks changed it, is
