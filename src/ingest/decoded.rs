@@ -301,6 +301,10 @@ impl Decoded {
             id = format!("blake3:{}", blake3::hash(id.as_bytes()).to_hex());
         }
         let (name, holes) = hole::cut(&mut end, &mut sighting);
+        if let End::Observed(asked) = &mut end {
+            // It is kept for long, and a list grows by more than it needs.
+            asked.shrink_to_fit();
+        }
         let signatures = Signatures::of(&issued_to, &allowed_by, &end);
         let whole = serde_json::to_vec(&(&issued_to, &allowed_by, &end, &sighting, &holes)).unwrap_or_default();
         let mut digest = Digest::default();

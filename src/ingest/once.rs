@@ -169,10 +169,14 @@ impl Once {
 
     /// Forgets the older generation.
     fn forget(&mut self) {
-        let older = std::mem::replace(&mut self.older, std::mem::take(&mut self.younger));
-        self.younger.reserve(IDS_MIN);
-        self.forgotten += u64::try_from(older.len()).unwrap_or(u64::MAX);
-        self.count_unanswered(&older);
+        std::mem::swap(&mut self.older, &mut self.younger);
+        let mut forgotten = std::mem::take(&mut self.younger);
+        self.forgotten += u64::try_from(forgotten.len()).unwrap_or(u64::MAX);
+        self.count_unanswered(&forgotten);
+        // Its room is used again.
+        forgotten.clear();
+        forgotten.reserve(IDS_MIN);
+        self.younger = forgotten;
     }
 
     fn count_unanswered(&mut self, ids: &RapidHashMap<u64, Seen>) {

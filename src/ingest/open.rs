@@ -188,6 +188,7 @@ fn inflated(path: &Path, raw: &Raw, buffers: &mut Buffers) -> Option<Vec<u8>> {
     let (_, size) = packed.split_last_chunk::<4>()?;
     let size = usize::try_from(u32::from_le_bytes(*size)).ok().filter(|size| *size <= INFLATED_BYTES_MAX)?;
     // What it holds is overwritten.
+    whole.reserve_exact(size.saturating_sub(whole.len()));
     whole.resize(whole.len().max(size), 0);
     let bytes = whole.get_mut(..size)?;
     let length = libdeflater::Decompressor::new().gzip_decompress(packed, bytes).ok()?;
