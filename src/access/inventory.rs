@@ -175,10 +175,10 @@ pub struct Inventory {
     pub workloads: BTreeMap<(Place, String), WorkloadSeen>,
     /// Pods and what owns them; a name that was used again keeps the first owner in order.
     #[serde(default, with = "pairs")]
-    pub pod_owners: BTreeMap<Place, BTreeSet<Workload>>,
+    pub pod_owners: BTreeMap<Place, Arc<BTreeSet<Workload>>>,
     /// Pods with an owner and the sets of labels that they bore, the first [`POD_LABELS_MAX`] in order.
     #[serde(default, with = "pairs")]
-    pub pod_labels: BTreeMap<Place, BTreeSet<BTreeMap<String, String>>>,
+    pub pod_labels: BTreeMap<Place, Arc<BTreeSet<BTreeMap<String, String>>>>,
     /// Cron jobs that are not suspended, and when they are due; of several schedules the first in order.
     #[serde(default, with = "pairs")]
     pub schedules: BTreeMap<Place, String>,
@@ -228,10 +228,10 @@ impl Inventory {
                 self.workloads.entry(key).and_modify(|kept| kept.join(seen.clone())).or_insert(seen);
             }
             Fact::PodOwner { place, workload } => {
-                self.pod_owners.entry(place.clone()).or_default().insert(workload.clone());
+                add_to_pod(&mut self.pod_owners, place, workload, usize::MAX);
             }
             Fact::PodLabels { place, labels } => {
-                keep_first(self.pod_labels.entry(place.clone()).or_default(), [labels.clone()], POD_LABELS_MAX);
+                add_to_pod(&mut self.pod_labels, place, labels, POD_LABELS_MAX);
             }
             Fact::Schedule { place, schedule } => {
                 keep_greatest(&mut self.schedules, place.clone(), schedule.clone(), |text| std::cmp::Reverse(text.clone()));
@@ -394,6 +394,20 @@ impl Inventory {
             self.insert(&fact);
         }
     }
+}
+
+/// Adds to what is known of a pod. Of pods of one owner, which stand side by side, mostly the same is known: it is kept once.
+fn add_to_pod<T: Ord + Clone>(known: &mut BTreeMap<Place, Arc<BTreeSet<T>>>, pod: &Place, one: &T, max: usize) {
+    if let Some(known) = known.get_mut(pod) {
+        if !known.contains(one) {
+            keep_first(Arc::make_mut(known), [one.clone()], max);
+        }
+        return;
+    }
+    let neighbours = [known.range(..pod).next_back(), known.range(pod..).next()];
+    let alike = neighbours.into_iter().flatten().map(|(_, known)| known).find(|known| known.len() == 1 && known.contains(one));
+    let kept = alike.map_or_else(|| Arc::new(BTreeSet::from([one.clone()])), Arc::clone);
+    known.insert(pod.clone(), kept);
 }
 
 fn keep_first<T: Ord>(set: &mut BTreeSet<T>, more: impl IntoIterator<Item = T>, max: usize) {

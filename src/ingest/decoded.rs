@@ -126,6 +126,15 @@ const DETAIL_CHARS_MAX: usize = 400;
 /// Ids longer than this, in bytes, are replaced by their hash: no platform makes one, and evidence keeps ids.
 pub(super) const ID_BYTES_MAX: usize = 256;
 
+/// What a [`Said`] takes in memory beside its texts and its facts, in bytes, roughly.
+const SAID_BYTES: usize = 1 << 10;
+
+/// What it takes for each byte that it is spelled in.
+const BYTES_BY_SPELLED: usize = 3;
+
+/// What one of its facts takes, in bytes, roughly: one may hold a pod, but pods that are alike are kept once.
+const FACT_BYTES: usize = 512;
+
 /// What a record says, its id and its time aside.
 #[derive(Debug, Clone)]
 pub(super) struct Said {
@@ -141,6 +150,8 @@ pub(super) struct Said {
     /// All of it but the facts: 128 bits of BLAKE3.
     pub(super) digest: Digest,
     pub(super) signatures: Signatures,
+    /// What it takes in memory, in bytes, roughly.
+    pub(super) bytes: usize,
 }
 
 impl Said {
@@ -316,7 +327,8 @@ impl Decoded {
             }
             End::Undecided { .. } | End::Skipped(_) | End::Rejected { .. } => 0,
         };
-        let said = Said { issued_to, allowed_by, end, facts, sighting, holes, level_min, digest, signatures };
+        let bytes = SAID_BYTES + BYTES_BY_SPELLED * whole.len() + FACT_BYTES * facts.len();
+        let said = Said { issued_to, allowed_by, end, facts, sighting, holes, level_min, digest, signatures, bytes };
         (id, time, Kept::new(stage, name, said))
     }
 

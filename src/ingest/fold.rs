@@ -22,8 +22,11 @@ use crate::access::folded::{Class, LEVEL_MAX};
 use crate::access::observation::{Basis, Observation, Origin, Record, Reject, Sink};
 use crate::access::times::Times;
 
-/// How many different things are kept before they are handed over; each takes some kilobytes.
-const KEPT_MAX: usize = 1 << 15;
+/// How much what is kept may take before it is handed over, in bytes, roughly.
+const KEPT_BYTES_MAX: usize = 32 << 20;
+
+/// What one [`Cell`] takes beside what it says: mostly evidence.
+const CELL_BYTES: usize = 1 << 10;
 
 /// What was said and not yet handed over, in the order of first sight.
 #[derive(Debug, Default)]
@@ -32,6 +35,8 @@ pub(super) struct Fold {
     names_max: usize,
     /// By what was said and the text of its name or of its class.
     kept: IndexMap<(Digest, String), Cell, RandomState>,
+    /// What that takes, roughly: what several cells say is counted for each.
+    kept_bytes: usize,
     /// What was said of names of its own, for the whole log.
     named: RapidHashMap<Digest, Names>,
     /// Where what the current batch says of no name is kept, by its place in the batch.
@@ -184,7 +189,10 @@ impl Fold {
         }
         let place = match self.kept.entry((taken.said.digest, String::new())) {
             Entry::Occupied(kept) => kept.index(),
-            Entry::Vacant(free) => free.insert_entry(Cell::new(taken.said, 0)).index(),
+            Entry::Vacant(free) => {
+                self.kept_bytes += CELL_BYTES + taken.said.bytes;
+                free.insert_entry(Cell::new(taken.said, 0)).index()
+            }
         };
         if let Some(placed) = self.placed.get_mut(taken.place) {
             *placed = Some(place);
@@ -206,7 +214,10 @@ impl Fold {
         // What was kept at a lower level stays apart: the profile folds it.
         let (place, cell) = match self.kept.entry((taken.said.digest, format!("{level}{text}"))) {
             Entry::Occupied(kept) => (kept.index(), kept.into_mut()),
-            Entry::Vacant(free) => (free.index(), free.insert(Cell::new(taken.said, level))),
+            Entry::Vacant(free) => {
+                self.kept_bytes += CELL_BYTES + taken.said.bytes;
+                (free.index(), free.insert(Cell::new(taken.said, level)))
+            }
         };
         match (&mut cell.class, class) {
             (Some(kept), Some(class)) => kept.join(&class),
@@ -229,7 +240,7 @@ impl Fold {
                 cell.evidence.insert_end(&EventRef { time, id: taken.id.to_owned(), file: file.to_owned(), record });
             }
         }
-        if self.kept.len() >= KEPT_MAX {
+        if self.kept_bytes >= KEPT_BYTES_MAX {
             self.flush(sink);
         }
     }
@@ -237,6 +248,7 @@ impl Fold {
     /// Hands everything over.
     pub(super) fn flush(&mut self, sink: &mut dyn Sink) {
         let origin = Origin { file: "", record: 0 };
+        self.kept_bytes = 0;
         for ((_, text), mut cell) in self.kept.drain(..) {
             let Some(times) = cell.times() else { continue };
             let filling = match &cell.class {

@@ -6,6 +6,7 @@
 //!
 //! Invariant: what is recalled equals what decoding the record afresh would give, id and time aside.
 
+use std::rc::Rc;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -16,11 +17,8 @@ use super::decoded::{Decoded, Dependence, Kept, Leaf, Reads};
 use super::skimmed::Named;
 use crate::access::pod::Pod;
 
-/// How much the signatures of one memo may take, in bytes; then it is emptied.
-const BYTES_MAX: usize = 24 << 20;
-
-/// What one kept translation takes beside its signature, in bytes, roughly.
-const SAID_BYTES: usize = 2 << 10;
+/// How much one generation of a memo may take, in bytes, roughly; then the older one is forgotten.
+const GENERATION_BYTES: usize = 12 << 20;
 
 /// Sets of values that records of one signature were seen to read; records that read yet another are decoded every time.
 const READS_MAX: usize = 4;
@@ -88,10 +86,12 @@ impl Signature {
     }
 }
 
-/// What was translated before, by signature.
+/// What was translated before, by signature, in two generations: when the younger one is full, the older one is forgotten.
 #[derive(Debug, Default)]
 pub(super) struct Memo {
-    known: RapidHashMap<Box<[u8]>, Known>,
+    younger: RapidHashMap<Box<[u8]>, Known>,
+    older: RapidHashMap<Box<[u8]>, Known>,
+    /// What the younger one takes, roughly.
     bytes: usize,
     kinds: u64,
     signature: Signature,
@@ -101,14 +101,17 @@ pub(super) struct Memo {
 }
 
 /// What is known of a signature.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 enum Known {
-    Said(Kept),
-    /// It decides only together with one of these sets of values.
-    Kind {
-        number: u64,
-        reads: Vec<Reads>,
-    },
+    Said(Rc<Kept>),
+    Kind(Rc<Kind>),
+}
+
+/// A signature that decides only together with one of these sets of values.
+#[derive(Debug, Clone)]
+struct Kind {
+    number: u64,
+    reads: Vec<Reads>,
 }
 
 impl Memo {
@@ -136,8 +139,8 @@ impl Memo {
         for named in [true, false] {
             self.signature.0.clear();
             let Some(own) = record.sign(named, &mut self.signature) else { break };
-            if let Some(kept) = find(&self.known, &mut self.signature, record, own.name) {
-                out(Leaf { id: own.id, time: Some(own.time), name: own.name.unwrap_or(&kept.name), kept });
+            if let Some(kept) = self.find(record, own.name) {
+                out(Leaf { id: own.id, time: Some(own.time), name: own.name.unwrap_or(&kept.name), kept: &kept });
                 return true;
             }
             if own.name.is_none() {
@@ -166,35 +169,41 @@ impl Memo {
                 }
             }
         }
-        if self.bytes > BYTES_MAX {
-            self.known = RapidHashMap::default();
-            self.bytes = 0;
-        }
         let reads = match dependence {
             Dependence::Unique => return,
-            Dependence::Signed => return self.insert(Known::Said(kept)),
+            Dependence::Signed => return self.insert(Known::Said(Rc::new(kept))),
             Dependence::Reads(reads) => reads,
         };
-        if !self.known.contains_key(self.signature.0.as_slice()) {
-            self.kinds += 1;
-            self.insert(Known::Kind { number: self.kinds, reads: Vec::new() });
-        }
-        let Some(Known::Kind { number, reads: known }) = self.known.get_mut(self.signature.0.as_slice()) else { return };
-        let place = match known.iter().position(|known| *known == reads) {
-            Some(place) => place,
-            None if known.len() < READS_MAX => {
-                known.push(reads.clone());
-                known.len() - 1
-            }
-            None => return,
-        };
-        let number = *number;
+        let Some((number, place)) = self.place_of(&reads) else { return };
         self.signature.0.clear();
         number_in(&mut self.signature, number, place);
         record.read(&reads, own.name, &mut self.signature);
         if own.name.is_none_or(|name| is_apart(name, &self.signature.0)) {
-            self.insert(Known::Said(kept));
+            self.insert(Known::Said(Rc::new(kept)));
         }
+    }
+
+    /// The number of the signature's kind, and which of its sets of values this is; `None` where it has as many as are kept.
+    fn place_of(&mut self, reads: &Reads) -> Option<(u64, usize)> {
+        let mut kind = match self.look(0) {
+            Some(Known::Said(_)) => return None,
+            Some(Known::Kind(kind)) => kind,
+            None => {
+                self.kinds += 1;
+                Rc::new(Kind { number: self.kinds, reads: Vec::new() })
+            }
+        };
+        let place = match kind.reads.iter().position(|known| known == reads) {
+            Some(place) => place,
+            None if kind.reads.len() < READS_MAX => {
+                let changed = Rc::make_mut(&mut kind);
+                changed.reads.push(reads.clone());
+                self.insert(Known::Kind(Rc::clone(&kind)));
+                kind.reads.len() - 1
+            }
+            None => return None,
+        };
+        Some((kind.number, place))
     }
 
     /// Lets a pod be the one that is like it.
@@ -209,34 +218,50 @@ impl Memo {
         self.pods.insert(Arc::clone(pod));
     }
 
-    fn insert(&mut self, known: Known) {
-        self.bytes += self.signature.0.len() + SAID_BYTES;
-        self.known.insert(self.signature.0.as_slice().into(), known);
-    }
-}
-
-/// What was said under the signature, or under it and the values that are read with it.
-fn find<'k>(
-    known: &'k RapidHashMap<Box<[u8]>, Known>,
-    signature: &mut Signature,
-    record: &impl Signed,
-    name: Option<&str>,
-) -> Option<&'k Kept> {
-    let (number, kinds) = match known.get(signature.0.as_slice())? {
-        Known::Said(kept) => return Some(kept),
-        Known::Kind { number, reads } => (*number, reads),
-    };
-    let signed = signature.0.len();
-    for (place, reads) in kinds.iter().enumerate() {
-        number_in(signature, number, place);
-        record.read(reads, name, signature);
-        let found = known.get(signature.0.get(signed..).unwrap_or_default());
-        if let Some(Known::Said(kept)) = found {
-            return Some(kept);
+    /// What was said under the signature, or under it and the values that are read with it.
+    fn find(&mut self, record: &impl Signed, name: Option<&str>) -> Option<Rc<Kept>> {
+        let kind = match self.look(0)? {
+            Known::Said(kept) => return Some(kept),
+            Known::Kind(kind) => kind,
+        };
+        let signed = self.signature.0.len();
+        for (place, reads) in kind.reads.iter().enumerate() {
+            number_in(&mut self.signature, kind.number, place);
+            record.read(reads, name, &mut self.signature);
+            if let Some(Known::Said(kept)) = self.look(signed) {
+                return Some(kept);
+            }
+            self.signature.0.truncate(signed);
         }
-        signature.0.truncate(signed);
+        None
     }
-    None
+
+    /// What is known of the signature from this place on; it is young again by that.
+    fn look(&mut self, from: usize) -> Option<Known> {
+        let signature = self.signature.0.get(from..).unwrap_or_default();
+        if let Some(known) = self.younger.get(signature) {
+            return Some(known.clone());
+        }
+        let (signature, known) = self.older.remove_entry(signature)?;
+        self.remember(signature, known.clone());
+        Some(known)
+    }
+
+    fn insert(&mut self, known: Known) {
+        self.remember(self.signature.0.as_slice().into(), known);
+    }
+
+    fn remember(&mut self, signature: Box<[u8]>, known: Known) {
+        if self.bytes > GENERATION_BYTES {
+            self.older = std::mem::take(&mut self.younger);
+            self.bytes = 0;
+        }
+        self.bytes += signature.len();
+        if let Known::Said(kept) = &known {
+            self.bytes += kept.said.bytes;
+        }
+        self.younger.insert(signature, known);
+    }
 }
 
 /// Whether nothing else that decides what the record says holds its name: then what it says depends on the name nowhere but where the
@@ -249,4 +274,42 @@ fn is_apart(name: &str, signature: &[u8]) -> bool {
 fn number_in(signature: &mut Signature, number: u64, place: usize) {
     signature.0.extend_from_slice(&number.to_le_bytes());
     signature.0.extend_from_slice(&place.to_le_bytes());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::access::observation::Skip;
+
+    /// Signed by so many bytes and its number.
+    struct Signing(usize, usize);
+
+    impl Signed for Signing {
+        fn sign(&self, _named: bool, signature: &mut Signature) -> Option<Own<'_>> {
+            signature.put(&self.1.to_string(), &" ".repeat(self.0));
+            Some(Own { id: "", time: Timestamp::UNIX_EPOCH, name: None })
+        }
+
+        fn read(&self, _reads: &Reads, _name: Option<&str>, _signature: &mut Signature) {}
+    }
+
+    #[test]
+    fn what_is_recalled_is_kept_and_the_rest_is_forgotten() {
+        let mut memo = Memo::new(false);
+        let bytes = GENERATION_BYTES / 100;
+        let mut decoded = [0; 500];
+        let mut recall = |number: usize| {
+            let decode = || {
+                decoded[number] += 1;
+                Some((Decoded::skipped(Skip::Control), Dependence::Signed))
+            };
+            assert!(memo.recall(&Signing(bytes, number), decode, &mut |_| {}));
+        };
+        (0..500).for_each(|number| [number, 0].into_iter().for_each(&mut recall));
+        recall(1);
+        recall(499);
+        assert_eq!([decoded[0], decoded[1], decoded[499]], [1, 2, 1]);
+        let kept = memo.younger.len() + memo.older.len();
+        assert!((100..=203).contains(&kept), "{kept}");
+    }
 }

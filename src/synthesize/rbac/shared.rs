@@ -115,7 +115,7 @@ fn by_workload(seen: &Seen, inventory: &Inventory, cluster: &str) -> BTreeMap<Wo
 /// Who owns a pod: what a record showed, else the one workload whose name it begins with, else its name without what was generated.
 fn workload(inventory: &Inventory, cluster: &str, namespace: &str, pod: &str) -> Workload {
     let place = Place { cluster: cluster.to_owned(), namespace: namespace.to_owned(), name: pod.to_owned() };
-    if let Some(owner) = inventory.pod_owners.get(&place).and_then(BTreeSet::first) {
+    if let Some(owner) = inventory.pod_owners.get(&place).and_then(|owners| owners.first()) {
         return Workload { kind: owner.kind.clone(), name: owner.name.clone() };
     }
     let ordinal = pod.rsplit_once('-').filter(|(_, last)| last.bytes().all(|byte| byte.is_ascii_digit())).map(|(front, _)| front);
