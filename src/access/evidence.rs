@@ -2,6 +2,8 @@
 //!
 //! Invariant: merging any split of the events, in any order, gives the same evidence.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -37,31 +39,35 @@ impl EventRef {
     }
 }
 
-/// The first, the last, and the [`SAMPLE_MAX`] events smallest by hash of their id. Empty means no event.
+/// The first, the last, and the [`SAMPLE_MAX`] events smallest by hash of their id. Empty means no event. Of few events one is all of
+/// them, so that events are shared.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(from = "Stored", into = "Stored")]
 pub struct Evidence {
-    first: Option<EventRef>,
-    last: Option<EventRef>,
+    first: Option<Arc<EventRef>>,
+    last: Option<Arc<EventRef>>,
     /// Each behind its rank, in order.
-    sample: Vec<(u64, EventRef)>,
+    sample: Vec<(u64, Arc<EventRef>)>,
 }
 
 /// As it is written: ranks follow from ids.
 #[derive(Serialize, Deserialize)]
 struct Stored {
-    first: Option<EventRef>,
-    last: Option<EventRef>,
-    sample: Vec<EventRef>,
+    first: Option<Arc<EventRef>>,
+    last: Option<Arc<EventRef>>,
+    sample: Vec<Arc<EventRef>>,
 }
 
 impl From<Stored> for Evidence {
     fn from(stored: Stored) -> Self {
-        let mut sample: Vec<(u64, EventRef)> = stored.sample.into_iter().map(|event| (event.rank(), event)).collect();
+        let mut sample: Vec<_> = stored.sample.into_iter().map(|event| (event.rank(), event)).collect();
         sample.sort();
         sample.dedup();
         sample.truncate(SAMPLE_MAX);
-        Evidence { first: stored.first, last: stored.last, sample }
+        let evidence = Evidence { first: None, last: None, sample };
+        let shared = |event: Option<Arc<EventRef>>| event.map(|event| evidence.shared(&event));
+        let (first, last) = (shared(stored.first), shared(stored.last));
+        Evidence { first, last, ..evidence }
     }
 }
 
@@ -81,22 +87,18 @@ impl Evidence {
 
     /// Adds one event.
     pub fn insert(&mut self, event: &EventRef) {
-        self.insert_ranked(event.rank(), event);
-    }
-
-    /// Adds one event whose rank is known.
-    pub fn insert_ranked(&mut self, rank: u64, event: &EventRef) {
-        self.insert_end(event);
-        self.insert_sample(rank, event);
+        let event = Arc::new(event.clone());
+        self.insert_sample(event.rank(), &event);
+        self.insert_end(&event);
     }
 
     /// Adds the first or the last of some events, or one between them; it is no part of the sample by that.
-    pub fn insert_end(&mut self, event: &EventRef) {
+    pub fn insert_end(&mut self, event: &Arc<EventRef>) {
         if self.first.as_ref().is_none_or(|first| event < first) {
-            self.first = Some(event.clone());
+            self.first = Some(self.shared(event));
         }
         if self.last.as_ref().is_none_or(|last| event > last) {
-            self.last = Some(event.clone());
+            self.last = Some(self.shared(event));
         }
     }
 
@@ -106,14 +108,21 @@ impl Evidence {
         self.sample.last().filter(|_| self.sample.len() == SAMPLE_MAX).map_or(u64::MAX, |(rank, _)| *rank)
     }
 
-    /// Adds one event to the sample alone.
-    pub fn insert_sample(&mut self, rank: u64, event: &EventRef) {
+    /// Adds one event, whose rank is known, to the sample alone.
+    pub fn insert_sample(&mut self, rank: u64, event: &Arc<EventRef>) {
         if let Err(place) = self.sample.binary_search_by(|(known, kept)| known.cmp(&rank).then_with(|| kept.cmp(event)))
             && place < SAMPLE_MAX
         {
-            self.sample.insert(place, (rank, event.clone()));
+            self.sample.insert(place, (rank, self.shared(event)));
             self.sample.truncate(SAMPLE_MAX);
         }
+    }
+
+    /// The event as it is kept already, or itself.
+    fn shared(&self, event: &Arc<EventRef>) -> Arc<EventRef> {
+        let sample = self.sample.iter().map(|(_, kept)| kept);
+        let alike = self.first.iter().chain(&self.last).chain(sample).find(|kept| *kept == event);
+        Arc::clone(alike.unwrap_or(event))
     }
 
     /// Adds all events of another evidence.
@@ -132,7 +141,7 @@ impl Evidence {
     #[must_use]
     pub fn events(&self) -> Vec<&EventRef> {
         let sample = self.sample.iter().map(|(_, event)| event);
-        let mut events: Vec<&EventRef> = self.first.iter().chain(&self.last).chain(sample).collect();
+        let mut events: Vec<&EventRef> = self.first.iter().chain(&self.last).chain(sample).map(Arc::as_ref).collect();
         events.sort();
         events.dedup();
         events

@@ -160,7 +160,7 @@ impl Fold {
         let event = || EventRef { time, id: taken.id.to_owned(), file: origin.file.to_owned(), record: origin.record };
         let rank = if taken.id.is_empty() { event().rank() } else { taken.rank };
         if rank <= cell.rank_max {
-            cell.evidence.insert_sample(rank, &event());
+            cell.evidence.insert_sample(rank, &Arc::new(event()));
             cell.rank_max = cell.evidence.rank_max();
         }
         let here = (time, taken.number);
@@ -237,7 +237,8 @@ impl Fold {
             for (time, number) in cell.ends.take().into_iter().flatten() {
                 let Some(taken) = batch.row(number) else { continue };
                 let record = first_record + u64::try_from(number).unwrap_or_default();
-                cell.evidence.insert_end(&EventRef { time, id: taken.id.to_owned(), file: file.to_owned(), record });
+                let event = EventRef { time, id: taken.id.to_owned(), file: file.to_owned(), record };
+                cell.evidence.insert_end(&Arc::new(event));
             }
         }
         if self.kept_bytes >= KEPT_BYTES_MAX {

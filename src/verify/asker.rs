@@ -3,8 +3,10 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::hash::{Hash, Hasher};
+use std::sync::Arc;
 
 use indexmap::{Equivalent, IndexMap};
+use rapidhash::RapidHashSet;
 use rapidhash::fast::RandomState;
 
 use crate::access::aws::{AwsRequestKey, Context};
@@ -21,6 +23,9 @@ use crate::policy::{iam, rbac};
 /// So many sets of groups of one identity are kept ready at once.
 const GROUPS_MAX: usize = 16;
 
+/// So many contexts of one identity are kept to be shared; most of its requests have one of a few.
+const CONTEXTS_MAX: usize = 256;
+
 /// What one request of one identity came to, over all its records.
 #[derive(Debug, Default)]
 pub(super) struct Judged<'a> {
@@ -36,9 +41,9 @@ pub(super) struct Judged<'a> {
     /// What first allowed what was refused: a leak in one context is not made good by another.
     pub(super) leak: Option<String>,
     /// The groups, by their place, and the context behind the latest answers.
-    pub(super) latest: [Option<(usize, Context)>; 2],
+    pub(super) latest: [Option<(usize, Arc<Context>)>; 2],
     /// The least of the contexts in which it was allowed or failed.
-    pub(super) example: Option<Context>,
+    pub(super) example: Option<Arc<Context>>,
     /// Whether the platform's own default bindings allow it, or bindings that stay, whatever the documents say.
     pub(super) by_default: bool,
 }
@@ -99,6 +104,7 @@ pub(super) struct Asker<'a> {
     /// By the place of its groups: its own roles and bindings, and those of every cluster.
     rbac: BTreeMap<usize, (Option<rbac::compiled::Compiled<'a>>, rbac::compiled::Compiled<'static>)>,
     pub(super) requests: IndexMap<Key, Judged<'a>, RandomState>,
+    contexts: RapidHashSet<Arc<Context>>,
 }
 
 impl<'a> Asker<'a> {
@@ -110,7 +116,21 @@ impl<'a> Asker<'a> {
             iam: iam.map(|documents| iam::compiled::Compiled::of(documents)),
             rbac: BTreeMap::new(),
             requests: IndexMap::default(),
+            contexts: RapidHashSet::default(),
         }
+    }
+
+    /// A context, kept once.
+    pub(super) fn shared(&mut self, context: &Context) -> Arc<Context> {
+        if let Some(alike) = self.contexts.get(context) {
+            return Arc::clone(alike);
+        }
+        if self.contexts.len() >= CONTEXTS_MAX {
+            self.contexts.clear();
+        }
+        let context = Arc::new(context.clone());
+        self.contexts.insert(Arc::clone(&context));
+        context
     }
 
     /// Where this request is counted.

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use indexmap::{IndexMap, IndexSet};
 use rapidhash::fast::RandomState;
@@ -112,7 +113,7 @@ impl<'a> Replay<'a> {
         };
         let refused = outcome == Outcome::Refused;
         let context = request.context().unwrap_or(&NO_CONTEXT);
-        let asked = |latest: &(usize, Context)| latest.0 == groups_place && latest.1 == *context;
+        let asked = |latest: &(usize, Arc<Context>)| latest.0 == groups_place && *latest.1 == *context;
         let latest = |judged: &Judged<'_>| {
             judged.latest.get(usize::from(refused)).is_some_and(|latest| latest.as_ref().is_some_and(asked))
         };
@@ -200,7 +201,7 @@ impl<'a> Replay<'a> {
             }
             used.insert(
                 identity,
-                evidence().map(|(key, judged)| (*key, judged.example.as_ref().unwrap_or(&NO_CONTEXT))).collect(),
+                evidence().map(|(key, judged)| (*key, judged.example.as_deref().unwrap_or(&NO_CONTEXT))).collect(),
             );
         }
         for part in [&mut sufficiency.gaps, &mut restraint.leaks, &mut restraint.contested] {
@@ -260,19 +261,20 @@ impl<'a> Around<'a> {
         } else {
             false
         };
+        let seen = asker.shared(seen);
+        let asked = asker.shared(request.context().unwrap_or(&NO_CONTEXT));
         let Some((_, judged)) = asker.requests.get_index_mut(place) else { return };
         judged.by_default |= by_default;
         if let Some(latest) = judged.latest.get_mut(usize::from(refused)) {
-            *latest = Some((groups.0, seen.clone()));
+            *latest = Some((groups.0, seen));
         }
         match (refused, answer) {
             (true, Ok(by)) if judged.leak.is_none() => judged.leak = Some(by),
             (false, Err(denied)) if judged.gap.is_none() => judged.gap = Some(denied),
             (true | false, Ok(_) | Err(_)) => {}
         }
-        let context = request.context().unwrap_or(&NO_CONTEXT);
-        if !refused && judged.example.as_ref().is_none_or(|example| context < example) {
-            judged.example = Some(context.clone());
+        if !refused && judged.example.as_ref().is_none_or(|example| asked < *example) {
+            judged.example = Some(asked);
         }
     }
 
