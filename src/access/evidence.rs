@@ -39,8 +39,8 @@ impl EventRef {
     }
 }
 
-/// The first, the last, and the [`SAMPLE_MAX`] events smallest by hash of their id. Empty means no event. Of few events one is all of
-/// them, so that events are shared.
+/// The first, the last, and the [`SAMPLE_MAX`] events smallest by hash of their id. Empty means no event. One event may be several of
+/// these: it is kept once.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(from = "Stored", into = "Stored")]
 pub struct Evidence {
@@ -88,8 +88,8 @@ impl Evidence {
     /// Adds one event.
     pub fn insert(&mut self, event: &EventRef) {
         let event = Arc::new(event.clone());
-        self.insert_sample(event.rank(), &event);
         self.insert_end(&event);
+        self.insert_sample(event.rank(), &event);
     }
 
     /// Adds the first or the last of some events, or one between them; it is no part of the sample by that.

@@ -398,16 +398,17 @@ impl Inventory {
 
 /// Adds to what is known of a pod. Of pods of one owner, which stand side by side, mostly the same is known: it is kept once.
 fn add_to_pod<T: Ord + Clone>(known: &mut BTreeMap<Place, Arc<BTreeSet<T>>>, pod: &Place, one: &T, max: usize) {
-    if let Some(known) = known.get_mut(pod) {
-        if !known.contains(one) {
-            keep_first(Arc::make_mut(known), [one.clone()], max);
+    if let Some(own) = known.get_mut(pod) {
+        if !own.contains(one) {
+            keep_first(Arc::make_mut(own), [one.clone()], max);
         }
         return;
     }
     let neighbours = [known.range(..pod).next_back(), known.range(pod..).next()];
-    let alike = neighbours.into_iter().flatten().map(|(_, known)| known).find(|known| known.len() == 1 && known.contains(one));
-    let kept = alike.map_or_else(|| Arc::new(BTreeSet::from([one.clone()])), Arc::clone);
-    known.insert(pod.clone(), kept);
+    let alike =
+        neighbours.into_iter().flatten().map(|(_, theirs)| theirs).find(|theirs| theirs.len() == 1 && theirs.contains(one));
+    let own = alike.map_or_else(|| Arc::new(BTreeSet::from([one.clone()])), Arc::clone);
+    known.insert(pod.clone(), own);
 }
 
 fn keep_first<T: Ord>(set: &mut BTreeSet<T>, more: impl IntoIterator<Item = T>, max: usize) {

@@ -132,7 +132,7 @@ const SAID_BYTES: usize = 1 << 10;
 /// What it takes for each byte that it is spelled in.
 const BYTES_BY_SPELLED: usize = 3;
 
-/// What one of its facts takes, in bytes, roughly: one may hold a pod, but pods that are alike are kept once.
+/// What one of its facts takes, in bytes, roughly: what is larger, such as a pod, is mostly kept elsewhere too.
 const FACT_BYTES: usize = 512;
 
 /// What a record says, its id and its time aside.

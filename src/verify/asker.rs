@@ -24,7 +24,7 @@ use crate::policy::{iam, rbac};
 const GROUPS_MAX: usize = 16;
 
 /// So many contexts of one identity are kept to be shared; most of its requests have one of a few.
-const CONTEXTS_MAX: usize = 256;
+const CONTEXTS_MAX: usize = 16;
 
 /// What one request of one identity came to, over all its records.
 #[derive(Debug, Default)]

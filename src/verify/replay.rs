@@ -262,7 +262,7 @@ impl<'a> Around<'a> {
             false
         };
         let seen = asker.shared(seen);
-        let asked = asker.shared(request.context().unwrap_or(&NO_CONTEXT));
+        let asked = (!refused).then(|| asker.shared(request.context().unwrap_or(&NO_CONTEXT)));
         let Some((_, judged)) = asker.requests.get_index_mut(place) else { return };
         judged.by_default |= by_default;
         if let Some(latest) = judged.latest.get_mut(usize::from(refused)) {
@@ -273,8 +273,8 @@ impl<'a> Around<'a> {
             (false, Err(denied)) if judged.gap.is_none() => judged.gap = Some(denied),
             (true | false, Ok(_) | Err(_)) => {}
         }
-        if !refused && judged.example.as_ref().is_none_or(|example| asked < *example) {
-            judged.example = Some(asked);
+        if asked.is_some() && (judged.example.is_none() || asked < judged.example) {
+            judged.example = asked;
         }
     }
 

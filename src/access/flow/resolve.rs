@@ -241,7 +241,7 @@ impl Scene<'_> {
             return Ok(self.owned(workload.clone(), end));
         }
         let key = self.place(&end.namespace, &end.pod);
-        let owners = self.inventory.pod_owners.get(&key).map_or_else(BTreeSet::new, |owners| BTreeSet::clone(owners));
+        let owners = self.inventory.pod_owners.get(&key).map(|owners| (**owners).clone()).unwrap_or_default();
         let borne = self.inventory.pod_labels.get(&key).filter(|_| end.labels.is_empty());
         let borne = borne.and_then(|sets| self.standing_labels(end, &owners, sets));
         let end = &PodEnd { labels: borne.unwrap_or(&end.labels).clone(), ..end.clone() };
